@@ -1,0 +1,457 @@
+/**
+ * Values into bytes: structured-clone semantics, and what structured clone can't do: shared objects by reference,
+ * registered symbols, functions and classes, errors whole.
+ *
+ * One pass into a private buffer. An object is remembered by identity from the second one on, so a flat record pays
+ * nothing for it. Differences from structured clone: views of a pooled Buffer copy only what they show; properties of
+ * an array other than its elements are dropped.
+ */
+import { types } from 'node:util';
+import { CloneError } from '../errors.ts';
+import type { Heap } from './heap.ts';
+import { BLOB, KIND } from './layout.ts';
+import { addressOf, isLibraryClass, SharedObject } from './objects.ts';
+import { BLOB_LIMIT, functionCodec, SHORT_ASCII, SHORT_ASCII_LIMIT, SMALL_INTEGER, TAG, VIEWS } from './tags.ts';
+
+const INITIAL_BYTES = 4096;
+/** Buffers that grew above this are dropped after use rather than kept. */
+const KEPT_BYTES = 2 ** 20;
+
+export class Encoder {
+  readonly heap: Heap;
+  bytes: Buffer<ArrayBuffer>;
+  /** The same bytes as words, for short copies. */
+  words: Int32Array<ArrayBuffer>;
+  #view: DataView;
+  length = 0;
+  /** Addresses that the stream refers to; one count of each is held for it. */
+  refs: number[] = [];
+  /** Whether decoding may run the user's code: rebuilding functions imports modules. */
+  runsCode = false;
+  #seen: Map<object, number> | undefined;
+  #first: object | undefined;
+  #count = 0;
+  #path: (string | number)[] = [];
+  #depth = 0;
+
+  constructor(heap: Heap) {
+    this.heap = heap;
+    this.bytes = Buffer.from(new ArrayBuffer(INITIAL_BYTES));
+    this.words = new Int32Array(this.bytes.buffer);
+    this.#view = new DataView(this.bytes.buffer);
+  }
+
+  /** Encodes one value; on an error nothing is held. */
+  encode(value: unknown): this {
+    try {
+      this.#write(value);
+      return this;
+    } catch (error) {
+      for (const ref of this.refs) this.heap.release(ref);
+      this.reset();
+      throw error;
+    }
+  }
+
+  /** Ready for the next value. What was held for this one has a new holder, or was released. */
+  reset(): void {
+    this.length = 0;
+    if (this.refs.length > 0) this.refs = [];
+    this.#seen = undefined;
+    this.#first = undefined;
+    this.#count = 0;
+    this.#depth = 0;
+    this.runsCode = false;
+    if (this.bytes.length > KEPT_BYTES) this.#resize(INITIAL_BYTES);
+  }
+
+  #write(value: unknown): void {
+    switch (typeof value) {
+      case 'number':
+        this.#number(value);
+        return;
+      case 'string':
+        this.#string(value);
+        return;
+      case 'object':
+        if (value === null) this.#byte(TAG.NULL);
+        else this.#object(value);
+        return;
+      case 'boolean':
+        this.#byte(value ? TAG.TRUE : TAG.FALSE);
+        return;
+      case 'undefined':
+        this.#byte(TAG.UNDEFINED);
+        return;
+      case 'bigint':
+        this.#byte(TAG.BIGINT);
+        this.#byte(value < 0n ? 1 : 0);
+        this.#string((value < 0n ? -value : value).toString(16));
+        return;
+      case 'symbol': {
+        const key = Symbol.keyFor(value);
+        if (key === undefined) {
+          throw this.#refused(
+            `${String(value)} is a symbol of this thread alone`,
+            'use Symbol.for(), which is the same in every thread',
+          );
+        }
+        this.#byte(TAG.SYMBOL);
+        this.#string(key);
+        return;
+      }
+      default:
+        this.#function(value as () => unknown);
+    }
+  }
+
+  #number(value: number): void {
+    if ((value | 0) === value && (value !== 0 || 1 / value > 0)) {
+      if (value >= 0 && value < 128) {
+        this.#byte(SMALL_INTEGER | value);
+      } else {
+        this.#byte(TAG.INTEGER);
+        this.#varint(((value << 1) ^ (value >> 31)) >>> 0);
+      }
+      return;
+    }
+    this.#room(9);
+    this.bytes[this.length] = TAG.DOUBLE;
+    this.#view.setFloat64(this.length + 1, value, true);
+    this.length += 9;
+  }
+
+  #string(text: string): void {
+    const { length } = text;
+    if (length <= SHORT_ASCII_LIMIT) {
+      this.#room(length + 1);
+      const { bytes } = this;
+      let at = this.length;
+      bytes[at++] = SHORT_ASCII | length;
+      let index = 0;
+      for (; index < length; index++) {
+        const code = text.charCodeAt(index);
+        if (code > 127) break;
+        bytes[at++] = code;
+      }
+      if (index === length) {
+        this.length = at;
+        return;
+      }
+    }
+    // As many UTF-8 bytes as characters: all of them are ASCII.
+    const ascii = Buffer.byteLength(text) === length;
+    const size = ascii ? length : length * 2;
+    if (size > BLOB_LIMIT) {
+      const start = this.#blob(size, 'a string');
+      if (ascii) this.heap.u8.write(text, start, size, 'latin1');
+      else this.heap.u8.write(text, start, size, 'utf16le');
+      this.#byte(ascii ? TAG.ASCII_BLOB : TAG.UTF16_BLOB);
+      this.#varint(this.refs.length - 1);
+      return;
+    }
+    this.#byte(ascii ? TAG.ASCII : TAG.UTF16);
+    this.#varint(length);
+    this.#room(size);
+    if (ascii) this.bytes.write(text, this.length, size, 'latin1');
+    else this.bytes.write(text, this.length, size, 'utf16le');
+    this.length += size;
+  }
+
+  #object(value: object): void {
+    if (this.#count > 0) {
+      const known = this.#seen ? this.#seen.get(value) : value === this.#first ? 0 : undefined;
+      if (known !== undefined) {
+        this.#byte(TAG.SEEN);
+        this.#varint(known);
+        return;
+      }
+      this.#seen ??= new Map([[this.#first!, 0]]);
+      this.#seen.set(value, this.#count);
+    } else {
+      this.#first = value;
+    }
+    this.#count++;
+    const prototype = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype) this.#entries(TAG.OBJECT, value as Record<string, unknown>);
+    else if (Array.isArray(value)) this.#array(value);
+    else if (value instanceof SharedObject) this.#shared(value);
+    else this.#special(value, prototype);
+  }
+
+  #entries(tag: number, value: Record<string, unknown>): void {
+    const keys = Object.keys(value);
+    this.#byte(tag);
+    this.#varint(keys.length);
+    const depth = this.#depth++;
+    for (const key of keys) {
+      this.#path[depth] = key;
+      this.#string(key);
+      this.#write(value[key]);
+    }
+    this.#depth = depth;
+  }
+
+  #array(value: unknown[]): void {
+    const { length } = value;
+    this.#byte(TAG.ARRAY);
+    this.#varint(length);
+    const depth = this.#depth++;
+    for (let index = 0; index < length; index++) {
+      const element = value[index];
+      if (element === undefined && !(index in value)) {
+        let end = index + 1;
+        while (end < length && !(end in value)) end++;
+        this.#byte(TAG.HOLES);
+        this.#varint(end - index);
+        index = end - 1;
+        continue;
+      }
+      this.#path[depth] = index;
+      this.#write(element);
+    }
+    this.#depth = depth;
+  }
+
+  #shared(value: SharedObject): void {
+    const cls = value.constructor;
+    if (isLibraryClass(cls)) {
+      this.#hold(addressOf(value));
+      this.#byte(TAG.HANDLE);
+      this.#varint(this.refs.length - 1);
+      return;
+    }
+    this.#hold(addressOf(value));
+    this.#byte(TAG.INSTANCE);
+    this.#varint(this.refs.length - 1);
+    this.#write(cls);
+    this.#entries(TAG.OBJECT, value as unknown as Record<string, unknown>);
+  }
+
+  #special(value: object, prototype: object | null): void {
+    if (types.isNativeError(value)) return this.#error(value);
+    if (value instanceof Map) {
+      this.#byte(TAG.MAP);
+      return this.#list([...value].flat(1), value.size);
+    }
+    if (value instanceof Set) {
+      this.#byte(TAG.SET);
+      return this.#list([...value], value.size);
+    }
+    if (types.isDate(value)) {
+      this.#byte(TAG.DATE);
+      return this.#number(value.getTime());
+    }
+    if (types.isRegExp(value)) {
+      this.#byte(TAG.REGEXP);
+      this.#string(value.source);
+      return this.#string(value.flags);
+    }
+    if (types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value)) return this.#binary(value);
+    if (types.isBoxedPrimitive(value)) {
+      this.#byte(TAG.BOXED);
+      return this.#write(value.valueOf());
+    }
+    if (value instanceof DOMException) {
+      this.#byte(TAG.DOM_EXCEPTION);
+      this.#string(value.message);
+      this.#string(value.name);
+      return this.#string(value.stack ?? '');
+    }
+    if (
+      types.isPromise(value) ||
+      types.isWeakMap(value) ||
+      types.isWeakSet(value) ||
+      types.isGeneratorObject(value) ||
+      types.isExternal(value) ||
+      types.isProxy(value) ||
+      value instanceof WeakRef ||
+      NATIVE.has(prototype?.constructor?.name ?? '')
+    ) {
+      throw this.#refused(
+        `a ${prototype?.constructor?.name ?? 'foreign object'} belongs to this thread alone`,
+        types.isPromise(value) ? 'await it first' : 'send what it is made from',
+      );
+    }
+    // As structured clone does: an instance of a class arrives as a plain object with its own properties.
+    this.#entries(prototype === null ? TAG.NULL_OBJECT : TAG.OBJECT, value as Record<string, unknown>);
+  }
+
+  #list(values: unknown[], size: number): void {
+    this.#varint(size);
+    const depth = this.#depth++;
+    for (let index = 0; index < values.length; index++) {
+      this.#path[depth] = index;
+      this.#write(values[index]);
+    }
+    this.#depth = depth;
+  }
+
+  #binary(value: ArrayBufferLike | ArrayBufferView): void {
+    if (ArrayBuffer.isView(value)) {
+      const type = VIEWS.findIndex((view) => value instanceof view);
+      let { byteOffset } = value;
+      let source: ArrayBufferLike | Uint8Array = value.buffer;
+      // A small Buffer is a window into Node's pool: its 8 KiB of neighbours are nobody's business.
+      const pooled = value instanceof Buffer && value.byteLength < source.byteLength;
+      if (pooled || source instanceof SharedArrayBuffer) {
+        source = new Uint8Array(value.buffer as ArrayBuffer, byteOffset, value.byteLength);
+        byteOffset = 0;
+      }
+      this.#byte(TAG.VIEW);
+      this.#byte(type);
+      this.#varint(byteOffset);
+      this.#varint(value instanceof DataView ? value.byteLength : (value as Uint8Array).length);
+      if (source instanceof Uint8Array) {
+        this.#count++;
+        this.#bufferBytes(source);
+      } else {
+        this.#object(source);
+      }
+      return;
+    }
+    if (value instanceof SharedArrayBuffer) {
+      throw this.#refused(
+        'a SharedArrayBuffer cannot travel inside bytes',
+        'use SharedArray, which is memory that every thread reaches',
+      );
+    }
+    this.#bufferBytes(new Uint8Array(value));
+  }
+
+  #bufferBytes(source: Uint8Array): void {
+    const size = source.length;
+    if (size > BLOB_LIMIT) {
+      const start = this.#blob(size, 'binary data');
+      this.heap.u8.set(source, start);
+      this.#byte(TAG.BUFFER_BLOB);
+      this.#varint(this.refs.length - 1);
+      return;
+    }
+    this.#byte(TAG.BUFFER);
+    this.#varint(size);
+    this.#room(size);
+    this.bytes.set(source, this.length);
+    this.length += size;
+  }
+
+  /** An error always crosses: a property that can't be copied arrives as its text. */
+  #error(error: Error): void {
+    this.#byte(TAG.ERROR);
+    this.#string(String(error.constructor?.name ?? 'Error'));
+    this.#string(String(error.name));
+    this.#string(String(error.message));
+    this.#string(typeof error.stack === 'string' ? error.stack : '');
+    const keys = Object.getOwnPropertyNames(error).filter(
+      (key) => key !== 'stack' && key !== 'message' && key !== 'name',
+    );
+    this.#varint(keys.length);
+    const depth = this.#depth++;
+    for (const key of keys) {
+      this.#path[depth] = key;
+      this.#string(key);
+      this.#byte(Object.prototype.propertyIsEnumerable.call(error, key) ? 1 : 0);
+      const { length, refs } = this;
+      const [kept, count] = [refs.length, this.#count];
+      try {
+        this.#write((error as unknown as Record<string, unknown>)[key]);
+      } catch {
+        this.length = length;
+        this.#count = count;
+        for (const [object, number] of this.#seen ?? []) if (number >= count) this.#seen!.delete(object);
+        for (const ref of refs.splice(kept)) this.heap.release(ref);
+        this.#depth = depth + 1;
+        this.#string(String((error as unknown as Record<string, unknown>)[key]));
+      }
+    }
+    this.#depth = depth;
+  }
+
+  #function(fn: () => unknown): void {
+    const known = this.#count > 0 ? (this.#seen ? this.#seen.get(fn) : fn === this.#first ? 0 : undefined) : undefined;
+    if (known !== undefined) {
+      this.#byte(TAG.SEEN);
+      this.#varint(known);
+      return;
+    }
+    if (isLibraryClass(fn)) {
+      throw this.#refused(
+        `the class ${fn.name} is this library's own`,
+        "import it where it is needed: import { … } from 'telaio'",
+      );
+    }
+    const codec = functionCodec.current;
+    if (!codec) throw this.#refused(`the function ${fn.name} can't be sent`, "import 'telaio/threading' first");
+    const { reference, values } = codec.capture(fn);
+    this.#first ??= fn;
+    this.#seen ??= new Map([[this.#first, 0]]);
+    this.#seen.set(fn, this.#count++);
+    this.runsCode = true;
+    this.#byte(TAG.FUNCTION);
+    this.#write(reference);
+    this.#varint(values.length);
+    for (const value of values) this.#write(value);
+  }
+
+  /** Remembers a block that the stream refers to, with a count of its own. */
+  #hold(address: number): void {
+    this.heap.retain(address);
+    this.refs.push(address);
+  }
+
+  /** A block for `size` raw bytes; returns where they start, in bytes. */
+  #blob(size: number, what: string): number {
+    const address = this.heap.allocate(KIND.BLOB, BLOB.DATA - 2 + ((size + 3) >> 2), what);
+    this.heap.i32[address + BLOB.BYTES] = size;
+    this.refs.push(address);
+    return (address + BLOB.DATA) * 4;
+  }
+
+  #byte(value: number): void {
+    if (this.length === this.bytes.length) this.#room(1);
+    this.bytes[this.length++] = value;
+  }
+
+  #varint(value: number): void {
+    this.#room(5);
+    const { bytes } = this;
+    let rest = value;
+    while (rest > 127) {
+      bytes[this.length++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    bytes[this.length++] = rest;
+  }
+
+  #room(size: number): void {
+    if (this.length + size > this.bytes.length) this.#resize(Math.max(this.bytes.length * 2, this.length + size));
+  }
+
+  #resize(size: number): void {
+    const buffer = new ArrayBuffer((size + 7) & ~7);
+    const bytes = Buffer.from(buffer);
+    bytes.set(this.bytes.subarray(0, this.length));
+    this.bytes = bytes;
+    this.words = new Int32Array(buffer);
+    this.#view = new DataView(buffer);
+  }
+
+  #refused(what: string, mend: string): CloneError {
+    let path = 'value';
+    for (let depth = 0; depth < this.#depth; depth++) {
+      const key = this.#path[depth];
+      path +=
+        typeof key === 'number' ? `[${key}]` : /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+    }
+    return new CloneError(`${path} can't be copied to another thread: ${what}; ${mend}.`);
+  }
+}
+
+/** Platform classes whose state is not in their properties: as a plain object they would arrive empty. */
+const NATIVE = new Set(
+  (
+    'MessagePort MessageChannel Blob File KeyObject CryptoKey X509Certificate Worker BroadcastChannel FileHandle ReadableStream WritableStream ' +
+    'TransformStream Request Response AbortController AbortSignal EventTarget FinalizationRegistry Intl.DateTimeFormat DatabaseSync ' +
+    'StatementSync Socket Server AsyncLocalStorage PublicKeyObject PrivateKeyObject SecretKeyObject'
+  ).split(' '),
+);

@@ -1,0 +1,34 @@
+export { deadlineOf, type SyncWaitOptions, type WaitOptions } from './deadline.ts';
+export type { Encoder } from './encoder.ts';
+export { defineDestructor, Heap } from './heap.ts';
+export * from './layout.ts';
+export { copyOut, discard, done, loadValue, pack, store, storeValue, unpack } from './message.ts';
+export { breakMutex, lockMutex, unlockMutex } from './mutex.ts';
+export {
+  AT,
+  addressOf,
+  defineKind,
+  HEAP,
+  holdingsOf,
+  isLibraryClass,
+  SharedObject,
+  wrap,
+  wrapperAt,
+} from './objects.ts';
+export { size } from './pages.ts';
+export {
+  type Attempt,
+  blockedAt,
+  holdLoop,
+  initSpot,
+  loopHeld,
+  park,
+  parkSync,
+  releaseLoop,
+  unpark,
+  waitingAt,
+  wake,
+} from './parking.ts';
+export { abandonHeld, defineAbandon, reap } from './reaper.ts';
+export { errorClasses, type FunctionCodec, functionCodec } from './tags.ts';
+export { heap, parseHeapSize } from './thread-heap.ts';

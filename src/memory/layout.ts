@@ -1,0 +1,254 @@
+/**
+ * The table of every shared record. An *address* is an index into the heap's Int32Array (4-byte words); every offset
+ * below is in words from the record's address unless its name ends in `BYTES`. No other file has a literal offset.
+ *
+ * The heap, in 64 KiB pages:
+ *
+ *     page 0          the superblock: identity, counters, class stacks, page bitmap
+ *     next pages      the page table, one word a page
+ *     next 16 pages   the isolate table: 1,024 descriptors of 1 KiB
+ *     the rest        spans of blocks (up to 32 KiB each) and runs of whole pages (above)
+ */
+
+export const WORD_BYTES = 4;
+export const PAGE_BYTES = 65_536;
+export const PAGE_WORDS = PAGE_BYTES / WORD_BYTES;
+/** An address must stay a positive 31-bit integer: 2^31 words would be 8 GiB. */
+export const MAX_HEAP_BYTES = 8 * 2 ** 30 - PAGE_BYTES;
+export const MIN_HEAP_BYTES = 4 * 2 ** 20;
+
+/** 'tela', and the version of this table: copies of the library with another table don't share a heap. */
+export const MAGIC = 0x616c6574;
+export const LAYOUT_VERSION = 1;
+
+/** The superblock. Written once by the maker of the heap unless said otherwise. */
+export const SUPER = {
+  MAGIC: 0,
+  VERSION: 1,
+  /** Pages in all. */
+  PAGES: 2,
+  /** Pages claimed now; anybody, atomically. */
+  PAGES_USED: 3,
+  /** Where the next search for a free page starts: a hint, any value is right. */
+  PAGE_HINT: 4,
+  /** The next isolate generation; anybody, by atomic add. */
+  NEXT_GENERATION: 5,
+  /** Non-daemon threads that have not ended; atomically. */
+  LIVE_THREADS: 6,
+  /** A spot that is woken whenever LIVE_THREADS falls. */
+  LIVE_SPOT: 8,
+  /** A mutex word: whole lines on stdout and stderr. */
+  OUTPUT_MUTEX: 12,
+  /** The next thread number, for `Thread-1`, `Thread-2` …; atomically. */
+  NEXT_THREAD_NUMBER: 13,
+  /** Head of the list of live thread records, guarded by THREADS_MUTEX. */
+  THREADS_HEAD: 14,
+  THREADS_MUTEX: 15,
+  /** The nursery's mailbox (see threading/nursery): head of a lock-free list of requests, and its spot. */
+  NURSERY_HEAD: 16,
+  NURSERY_STATE: 17,
+  NURSERY_SPOT: 18,
+  /** The stack of parked isolates, guarded by IDLE_MUTEX. */
+  IDLE_MUTEX: 22,
+  IDLE_HEAD: 23,
+  IDLE_COUNT: 24,
+  /** The main isolate's ident. */
+  MAIN_IDENT: 25,
+  /** Objects and bytes, for the error that says the heap is full; sums of what isolates publish. */
+  RESERVED: 26,
+  /** Class stacks: a 64-bit word each, the low half an address and the high half a tag against ABA. */
+  CLASS_STACKS: 64,
+  /** One bit a page, set while the page is claimed; anybody, by compare-and-swap. */
+  BITMAP: 4096,
+} as const;
+
+/** Every allocated block starts with these two words; its payload follows. */
+export const BLOCK = {
+  /** Kind in the low 8 bits, flags above. Written by the allocating thread before the address is published. */
+  KIND: 0,
+  /** How many wrappers, queue slots, fields and messages hold the block; atomically. 0 while free. */
+  COUNT: 1,
+  PAYLOAD: 2,
+} as const;
+
+/** The same words while the block is free: owned by the isolate whose cache it is in, or by the class stack. */
+export const FREE_BLOCK = {
+  NEXT: 0,
+  COUNT: 1,
+  /** In the first block of a batch on a class stack: the next batch, and how many blocks this one has. */
+  NEXT_BATCH: 2,
+  BATCH_SIZE: 3,
+} as const;
+
+/** A parking spot; four words inside a record. See parking.ts for the state table. */
+export const SPOT = { WAITERS: 0, SEQUENCE: 1, ASYNC_SEQUENCE: 2, ASYNC_COUNT: 3, WORDS: 4 } as const;
+
+/** Size classes: multiples of 16 up to 128 bytes, then four a doubling, up to 32 KiB. */
+export const SMALL_LIMIT_BYTES = 32_768;
+export const CLASS_COUNT = 39;
+
+export const MAX_ISOLATES = 1024;
+export const ISOLATE_BITS = 10;
+/** A JavaScript isolate that uses the library: the main thread, one of our threads, somebody's own worker. */
+export const ISOLATE = {
+  /** IsolateState; claimed by compare-and-swap, then the owner's, at last the reaper's. */
+  STATE: 0,
+  /** The ident of the thread that runs here now: generation << 10 | slot. The owner writes it. */
+  IDENT: 1,
+  /** The kernel's thread id, 0 where it isn't known. */
+  NATIVE_ID: 2,
+  /** The address of the thread record that runs here, 0 in foreign isolates. */
+  THREAD: 3,
+  /** What the isolate is blocked on: the spot (set only while counted there), the object, since when (f64). */
+  PARKED_SPOT: 4,
+  PARKED_OBJECT: 5,
+  PARKED_SINCE: 6,
+  /** The first chunk of the table of what this isolate's wrappers hold. */
+  HOLDINGS: 8,
+  /** The first record of its asynchronous waits. */
+  ASYNC_WAITS: 9,
+  /** A word the isolate parks on between two threads, and the thread record it is given. */
+  MAILBOX: 10,
+  MAILBOX_THREAD: 11,
+  NEXT_IDLE: 12,
+  /** Requests to the thread that runs here (bits), and the word its event loop watches. */
+  CONTROL: 13,
+  CONTROL_SEQUENCE: 14,
+  /** Free blocks kept by the owner: head and count for each class. */
+  CACHES: 32,
+  WORDS: 256,
+} as const;
+
+export const ISOLATE_STATE = { FREE: 0, LIVE: 1, REAPED: 2 } as const;
+
+/* The records of the primitives: offsets from the block's header on. */
+
+/** A chunk of an isolate's holdings: addresses, 0 where free. */
+export const HOLDINGS = { NEXT: 2, ENTRIES: 4, PER_CHUNK: 252, WORDS: 256 } as const;
+
+/** A value at rest: `BYTES` of codec stream, then `REFS` addresses that it holds. */
+export const MESSAGE = { BYTES: 2, REFS: 3, STREAM: 4 } as const;
+/** Raw bytes that a message refers to. */
+export const BLOB = { BYTES: 2, DATA: 4 } as const;
+
+/** Kinds of block. The order is part of the layout. */
+export const KIND = {
+  FREE: 0,
+  MESSAGE: 1,
+  BLOB: 2,
+  HOLDINGS: 3,
+  THREAD: 4,
+  LOCK: 5,
+  RLOCK: 6,
+  EVENT: 7,
+  SEMAPHORE: 8,
+  CONDITION: 9,
+  QUEUE: 10,
+  RING: 11,
+  STRUCT: 12,
+  VALUE: 13,
+  ARRAY: 14,
+  WAITER: 15,
+  REQUEST: 16,
+  TASK_CHANNEL: 17,
+} as const;
+export type Kind = (typeof KIND)[keyof typeof KIND];
+
+export const LOCK = {
+  /** See the state table in sync/lock.ts. */
+  STATE: 2,
+  /** 1 while some waiter has waited too long: the next release hands over instead of freeing. */
+  STARVING: 3,
+  SPOT: 4,
+  WORDS: 8,
+} as const;
+
+export const RLOCK = {
+  /** The owner's ident, 0 free, -1 free and abandoned. */
+  OWNER: 2,
+  /** Which of the owner thread's `run` calls owns it, 0 for the thread itself; the owner writes it. */
+  TOKEN: 3,
+  /** How many times over; the owner writes it. */
+  LEVELS: 4,
+  SPOT: 5,
+  WORDS: 9,
+} as const;
+
+export const EVENT = { FLAG: 2, SPOT: 3, WORDS: 7 } as const;
+export const SEMAPHORE = { VALUE: 2, SPOT: 3, WORDS: 7 } as const;
+
+/** A condition and the records of those who wait for it; everything guarded by the condition's lock. */
+export const CONDITION = { LOCK: 2, HEAD: 3, TAIL: 4, COUNT: 5, WORDS: 6 } as const;
+export const WAITER = {
+  /** 0 waiting, 1 notified; the notifier writes it, under the lock. */
+  STATE: 2,
+  OWNER: 3,
+  NEXT: 4,
+  SPOT: 5,
+  WORDS: 9,
+} as const;
+
+/**
+ * A queue: four cache lines (its size class is a multiple of 64 bytes), so that producers and consumers write to
+ * different ones.
+ */
+export const QUEUE = {
+  /** 0 unbounded; anybody. */
+  MAX_SIZE: 2,
+  /** 1 once shut down; under PUT_MUTEX. */
+  SHUT_DOWN: 3,
+  /** The ring in use; replaced under both mutexes. */
+  RING: 4,
+  /** How many items are done (`taskDone`, or drained by a shutdown); atomically. */
+  DONE_COUNT: 5,
+  /** Woken when all are done. */
+  JOIN_SPOT: 6,
+
+  PUT_MUTEX: 16,
+  /** Items ever put, modulo 2^32; stored under PUT_MUTEX: publishes the item. */
+  PUT_COUNT: 17,
+  /** What producers last saw of GET_COUNT and of the ring's HEAD; under PUT_MUTEX. */
+  SEEN_GET_COUNT: 18,
+  SEEN_HEAD: 19,
+
+  GET_MUTEX: 32,
+  /** Items ever taken, modulo 2^32; stored under GET_MUTEX: gives their room back. */
+  GET_COUNT: 33,
+  /** What consumers last saw of PUT_COUNT; under GET_MUTEX. */
+  SEEN_PUT_COUNT: 34,
+
+  /** Consumers park here. */
+  NOT_EMPTY: 48,
+  /** Producers park here. */
+  NOT_FULL: 52,
+  WORDS: 64,
+} as const;
+
+/**
+ * A ring of records: a header word (RECORD), its payload, padded to 8 bytes, in one piece. Positions count words and
+ * only grow (modulo 2^32); the place is the position modulo CAPACITY.
+ */
+export const RING = {
+  /** Words of data, a power of two. */
+  CAPACITY: 2,
+  /** Behind the last record; producers, under PUT_MUTEX. */
+  TAIL: 16,
+  /** The first record; consumers, under GET_MUTEX. */
+  HEAD: 32,
+  DATA: 48,
+  FIRST_CAPACITY: 64,
+} as const;
+
+/** Types of a ring's records, in the low 3 bits of the header word; for STREAM the bytes stand above. */
+export const RECORD = {
+  /** Nothing up to the end of the ring. */
+  SKIP: 0,
+  /** An integer in the next word. */
+  INTEGER: 1,
+  /** A double in the next but one. */
+  DOUBLE: 2,
+  /** A codec stream. */
+  STREAM: 3,
+  /** The address of a message block in the next word. */
+  MESSAGE: 4,
+} as const;

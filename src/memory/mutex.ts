@@ -1,0 +1,57 @@
+/**
+ * The lock below the locks: guards a few lines of ours, never a call into the user's code. One word.
+ *
+ *     word                      | meaning
+ *     0                         | free
+ *     ident                     | held by that thread, nobody sleeps
+ *     ident | CONTENDED         | held, somebody may sleep: unlock wakes one
+ *
+ * (After Ulrich Drepper, "Futexes Are Tricky", mutex 2, with the owner's ident in place of 1.)
+ *
+ * An owner that died inside is noticed by who waits: the word is taken over, and `lock` says so, so that the structure
+ * behind it can be looked over.
+ */
+import type { Heap } from './heap.ts';
+import { pause } from './thread-memory.ts';
+
+const CONTENDED = 0x40000000;
+const SPINS = 100;
+/** How long a sleeper trusts that the owner lives before it looks again, in milliseconds. */
+const LIVENESS_MS = 50;
+
+/** Locks; true when the last owner died holding it, which leaves what it guards for the caller to look over. */
+export function lockMutex(heap: Heap, at: number): boolean {
+  return heap.cas(at, 0, heap.ident) === 0 ? false : lockSlow(heap, at);
+}
+
+function lockSlow(heap: Heap, at: number): boolean {
+  for (let spin = 0; spin < SPINS; spin++) {
+    if (heap.load(at) === 0 && heap.cas(at, 0, heap.ident) === 0) return false;
+    pause();
+  }
+  for (;;) {
+    const word = heap.load(at);
+    if (word === 0) {
+      // Not plain `ident`: others may sleep whose CONTENDED bit went with the last owner.
+      if (heap.cas(at, 0, heap.ident | CONTENDED) === 0) return false;
+      continue;
+    }
+    if (!(word & CONTENDED) && heap.cas(at, word, word | CONTENDED) !== word) continue;
+    const contended = word | CONTENDED;
+    if (heap.wait(at, contended, LIVENESS_MS) === 'timed-out' && heap.descriptorOf(word & ~CONTENDED) === 0) {
+      if (heap.cas(at, contended, heap.ident | CONTENDED) === contended) return true;
+    }
+  }
+}
+
+export function unlockMutex(heap: Heap, at: number): void {
+  if (heap.exchange(at, 0) & CONTENDED) heap.notify(at, 1);
+}
+
+/** Frees a mutex that a dead thread held; for the reaper. */
+export function breakMutex(heap: Heap, at: number, dead: number): boolean {
+  const word = heap.load(at);
+  if ((word & ~CONTENDED) !== dead || heap.cas(at, word, 0) !== word) return false;
+  heap.notify(at, 1);
+  return true;
+}

@@ -1,0 +1,193 @@
+/**
+ * JavaScript objects that stand for records of the heap.
+ *
+ * In each isolate a record has at most one wrapper, so that what comes back from a queue is the same object that went
+ * in. A wrapper holds one count of its record from its making until it is collected or disposed. What an isolate's
+ * wrappers hold is written into a table in the heap (its *holdings*), so that whoever notices its death can give it
+ * back.
+ */
+import { inspect } from 'node:util';
+import { DisposedError } from '../errors.ts';
+import { type Destructor, defineDestructor, type Heap } from './heap.ts';
+import { HOLDINGS, ISOLATE, KIND, type Kind } from './layout.ts';
+import { heap as threadHeap } from './thread-heap.ts';
+
+export const HEAP: unique symbol = Symbol('telaio.heap');
+export const AT: unique symbol = Symbol('telaio.address');
+const SLOT: unique symbol = Symbol('telaio.slot');
+
+type Class = abstract new (...args: never[]) => SharedObject;
+type Adoption = { heap: Heap; address: number };
+
+/** Set while `adopt` runs a constructor: the wrapper stands for an existing record. */
+let adoption: Adoption | undefined;
+
+export abstract class SharedObject implements Disposable {
+  /** @internal */ readonly [HEAP]: Heap;
+  /** @internal */ readonly [AT]: number;
+  /** @internal */ [SLOT]: number;
+
+  /** A new record with `words` of payload, filled by `init`; or, while adopting, the wrapper of an existing one. */
+  protected constructor(kind: Kind, words: number, init: (heap: Heap, address: number) => void) {
+    const adopted = adoption;
+    adoption = undefined;
+    if (adopted) {
+      this[HEAP] = adopted.heap;
+      this[AT] = adopted.address;
+      this[SLOT] = hold(this, adopted.address);
+      return;
+    }
+    const heap = threadHeap;
+    const address = heap.allocate(kind, words);
+    this[HEAP] = heap;
+    this[AT] = address;
+    init(heap, address);
+    this[SLOT] = hold(this, address);
+  }
+
+  /** Whether this constructor call adopts an existing record: what a subclass makes anew then must not be made. */
+  protected static adopting(): boolean {
+    return adoption !== undefined;
+  }
+
+  /** Gives this thread's hold of the object back at once; using it here afterwards throws `DisposedError`. */
+  [Symbol.dispose](): void {
+    const address = this[AT];
+    if (wrappers.get(address)?.deref() === this) wrappers.delete(address);
+    collector.unregister(this);
+    letGo(this[SLOT]);
+    Object.setPrototypeOf(this, disposedPrototype(this.constructor.name));
+  }
+
+  /** @internal */
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  /** The text form, as Python's repr: kind, state, and an id that is the same in every thread. */
+  toString(): string {
+    return `<${this.constructor.name} #${this[AT].toString(16)}>`;
+  }
+}
+
+function disposedPrototype(name: string): object {
+  const fail = (): never => {
+    throw new DisposedError(`This ${name} was disposed in this thread: make a new one, or dispose it later.`);
+  };
+  const text = (): string => `<disposed ${name}>`;
+  const quiet = new Map<PropertyKey, unknown>([
+    [Symbol.dispose, () => {}],
+    [Symbol.asyncDispose, async () => {}],
+    [Symbol.toStringTag, `disposed ${name}`],
+    [inspect.custom, text],
+    ['toString', text],
+    ['constructor', Object],
+    ['then', undefined],
+  ]);
+  return new Proxy(Object.create(null), {
+    get: (_, key) => (quiet.has(key) ? quiet.get(key) : fail()),
+    set: fail,
+    has: (_, key) => quiet.has(key),
+  });
+}
+
+const classes: (Class | undefined)[] = [];
+const kinds = new Map<object, Kind>();
+
+/** Says which class wraps records of a kind, and what is dropped with the last count. */
+export function defineKind(kind: Kind, cls: Class, destructor?: Destructor): void {
+  classes[kind] = cls;
+  kinds.set(cls, kind);
+  if (destructor) defineDestructor(kind, destructor);
+}
+
+/** Whether this class is one of ours, not a user's subclass. */
+export function isLibraryClass(cls: unknown): boolean {
+  return kinds.has(cls as object);
+}
+
+const wrappers = new Map<number, WeakRef<SharedObject>>();
+
+/** The address of an object's record; remembers the wrapper, so that `wrap` finds it again. */
+export function addressOf(object: SharedObject): number {
+  const address = object[AT];
+  if (wrappers.get(address)?.deref() !== object) wrappers.set(address, new WeakRef(object));
+  return address;
+}
+
+/**
+ * This isolate's wrapper of a record. Takes over the count that the caller holds for it. `cls` is the class to make,
+ * when the caller knows better than the record's kind.
+ */
+export function wrap(heap: Heap, address: number, cls?: Class): SharedObject {
+  const known = wrappers.get(address)?.deref();
+  if (known) {
+    heap.release(address);
+    return known;
+  }
+  const base = classes[heap.kind(address)];
+  if (!base) {
+    throw new TypeError(
+      `A shared object of kind ${heap.kind(address)} has arrived whose module isn't loaded here: import 'telaio' first.`,
+    );
+  }
+  adoption = { heap, address };
+  try {
+    // The library's constructor alone, with the prototype of the class that is wanted: a user's constructor has run
+    // once already, in the thread that made the object.
+    const object = Reflect.construct(base as unknown as new () => SharedObject, [], (cls ?? base) as never);
+    wrappers.set(address, new WeakRef(object));
+    return object;
+  } finally {
+    adoption = undefined;
+  }
+}
+
+/** The wrapper if this isolate has one; counts nothing. */
+export function wrapperAt(address: number): SharedObject | undefined {
+  return wrappers.get(address)?.deref();
+}
+
+/* Holdings. A slot is the index of a word in the heap: the entry that holds the address. */
+
+const free: number[] = [];
+const collector = new FinalizationRegistry<number>((slot) => {
+  const address = threadHeap.i32[slot];
+  if (wrappers.get(address)?.deref() === undefined) wrappers.delete(address);
+  letGo(slot);
+});
+
+function hold(object: SharedObject, address: number): number {
+  if (free.length === 0) grow();
+  const slot = free.pop()!;
+  threadHeap.i32[slot] = address;
+  collector.register(object, slot, object);
+  return slot;
+}
+
+function letGo(slot: number): void {
+  const address = threadHeap.i32[slot];
+  // First out of the table, then released: the reaper must not release it a second time.
+  threadHeap.i32[slot] = 0;
+  free.push(slot);
+  threadHeap.release(address);
+}
+
+function grow(): void {
+  const heap = threadHeap;
+  const chunk = heap.allocate(KIND.HOLDINGS, HOLDINGS.WORDS - HOLDINGS.NEXT);
+  heap.i32.fill(0, chunk + HOLDINGS.NEXT, chunk + HOLDINGS.WORDS);
+  heap.i32[chunk + HOLDINGS.NEXT] = heap.i32[heap.descriptor + ISOLATE.HOLDINGS];
+  heap.store(heap.descriptor + ISOLATE.HOLDINGS, chunk);
+  for (let entry = HOLDINGS.PER_CHUNK - 1; entry >= 0; entry--) free.push(chunk + HOLDINGS.ENTRIES + entry);
+}
+
+/** Every address in an isolate's holdings. */
+export function* holdingsOf(heap: Heap, descriptor: number): Generator<number> {
+  for (let chunk = heap.load(descriptor + ISOLATE.HOLDINGS); chunk; chunk = heap.i32[chunk + HOLDINGS.NEXT]) {
+    for (let entry = 0; entry < HOLDINGS.PER_CHUNK; entry++) {
+      const address = heap.i32[chunk + HOLDINGS.ENTRIES + entry];
+      if (address !== 0) yield address;
+    }
+  }
+}

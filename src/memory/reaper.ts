@@ -1,0 +1,46 @@
+/**
+ * What becomes of what a dead isolate held: the wake-up it may have swallowed is passed on, locks that its last thread
+ * held become abandoned, its counts are given back, its free blocks go to the others.
+ *
+ * Run once for each death, by whoever notices first; the state word of the descriptor decides who.
+ */
+import type { Heap } from './heap.ts';
+import { HOLDINGS, ISOLATE, ISOLATE_STATE } from './layout.ts';
+import { holdingsOf } from './objects.ts';
+import { unpark } from './parking.ts';
+
+/** Makes a record of one kind forget a thread that has ended: gives up its lock, say. */
+export type Abandon = (heap: Heap, address: number, ident: number) => void;
+
+const abandons: (Abandon | undefined)[] = [];
+
+export function defineAbandon(kind: number, abandon: Abandon): void {
+  abandons[kind] = abandon;
+}
+
+/** Marks as abandoned whatever the thread `ident` still holds, of all that its isolate knows. */
+export function abandonHeld(heap: Heap, descriptor: number, ident: number): void {
+  for (const address of holdingsOf(heap, descriptor)) abandons[heap.kind(address)]?.(heap, address, ident);
+}
+
+/** Cleans up after an isolate that is no more. Does nothing when somebody has, or when it lives on as another. */
+export function reap(heap: Heap, descriptor: number): boolean {
+  const state = descriptor + ISOLATE.STATE;
+  if (heap.cas(state, ISOLATE_STATE.LIVE, ISOLATE_STATE.REAPED) !== ISOLATE_STATE.LIVE) return false;
+  abandonHeld(heap, descriptor, heap.i32[descriptor + ISOLATE.IDENT]);
+  unpark(heap, descriptor);
+  for (let chunk = heap.load(descriptor + ISOLATE.HOLDINGS); chunk !== 0; ) {
+    for (let entry = 0; entry < HOLDINGS.PER_CHUNK; entry++) {
+      const address = heap.i32[chunk + HOLDINGS.ENTRIES + entry];
+      if (address !== 0) heap.release(address);
+    }
+    const next = heap.i32[chunk + HOLDINGS.NEXT];
+    heap.release(chunk);
+    chunk = next;
+  }
+  heap.i32[descriptor + ISOLATE.HOLDINGS] = 0;
+  heap.adoptCaches(descriptor);
+  heap.store(descriptor + ISOLATE.IDENT, 0);
+  heap.store(state, ISOLATE_STATE.FREE);
+  return true;
+}

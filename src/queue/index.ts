@@ -1,0 +1,2 @@
+export { Empty, Full, ShutDown } from '../errors.ts';
+export { Queue } from './queue.ts';

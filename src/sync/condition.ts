@@ -1,0 +1,244 @@
+/**
+ * A condition variable, as Python's `threading.Condition`: `notify(n)` wakes n of those who wait at that moment, first
+ * come first served, and nobody who comes later.
+ *
+ * Who waits puts a record of its own at the end of a list, under the condition's lock, gives the lock up, and parks on
+ * the record. Who notifies holds the lock too, takes records from the front and marks them. So the list needs no other
+ * guard. A waiter that gives up takes the lock again first, as it must anyway, and only then looks: a notification that
+ * came in between counts as received.
+ */
+import { RuntimeError } from '../errors.ts';
+import {
+  AT,
+  addressOf,
+  CONDITION,
+  deadlineOf,
+  defineKind,
+  HEAP,
+  initSpot,
+  KIND,
+  park,
+  parkSync,
+  SharedObject,
+  type SyncWaitOptions,
+  WAITER,
+  type WaitOptions,
+  wake,
+  wrap,
+} from '../memory/index.ts';
+import type { Guard } from './guard.ts';
+import { type Mutual, RESTORE, RESTORE_SYNC, SAVE } from './mutual.ts';
+import { RLock } from './rlock.ts';
+
+export class Condition extends SharedObject {
+  #lock: Mutual | undefined;
+
+  /** Over `lock`, a Lock or RLock that others may use too; a new RLock when none is given. */
+  constructor(lock?: Mutual) {
+    const own = SharedObject.adopting() ? undefined : (lock ?? new RLock());
+    super(KIND.CONDITION, CONDITION.WORDS - 2, (heap, at) => {
+      const address = addressOf(own!);
+      heap.retain(address);
+      heap.i32[at + CONDITION.LOCK] = address;
+      heap.i32.fill(0, at + CONDITION.HEAD, at + CONDITION.WORDS);
+    });
+    this.#lock = own;
+  }
+
+  /** The lock it stands over. */
+  get lock(): Mutual {
+    if (!this.#lock) {
+      const heap = this[HEAP];
+      const address = heap.i32[this[AT] + CONDITION.LOCK];
+      heap.retain(address);
+      this.#lock = wrap(heap, address) as Mutual;
+    }
+    return this.#lock;
+  }
+
+  acquire(options?: { signal?: AbortSignal }): Promise<Guard>;
+  acquire(options?: WaitOptions): Promise<Guard | undefined>;
+  acquire(options?: WaitOptions): Promise<Guard | undefined> {
+    return this.lock.acquire(options);
+  }
+
+  acquireSync(): Guard;
+  acquireSync(options?: SyncWaitOptions): Guard | undefined;
+  acquireSync(options?: SyncWaitOptions): Guard | undefined {
+    return this.lock.acquireSync(options);
+  }
+
+  tryAcquire(): Guard | undefined {
+    return this.lock.tryAcquire();
+  }
+
+  release(): void {
+    this.lock.release();
+  }
+
+  /**
+   * Gives the lock up, waits for a notification, takes the lock again: true. False when `timeout` (milliseconds) passed
+   * first; rejects with `signal.reason`; the lock is held again in every case. Throws `RuntimeError` without the lock.
+   */
+  async wait(options?: WaitOptions): Promise<boolean> {
+    deadlineOf(options?.timeout);
+    this.#mustOwn('wait');
+    if (options?.signal?.aborted) throw options.signal.reason;
+    const { lock } = this;
+    const waiter = this.#join();
+    const saved = lock[SAVE]();
+    let failure: { reason: unknown } | undefined;
+    try {
+      await park(this[HEAP], waiter + WAITER.SPOT, () => this.#notified(waiter), options);
+    } catch (reason) {
+      failure = { reason };
+    }
+    await lock[RESTORE](saved);
+    const notified = this.#leave(waiter);
+    // Notified and aborted at once: the notification must not be lost, so it goes to the next.
+    if (failure) {
+      if (notified) this.#notify(1);
+      throw failure.reason;
+    }
+    return notified;
+  }
+
+  /** The same, blocking this thread. */
+  waitSync(options?: SyncWaitOptions): boolean {
+    const deadline = deadlineOf(options?.timeout);
+    this.#mustOwn('waitSync');
+    const { lock } = this;
+    const waiter = this.#join();
+    const saved = lock[SAVE]();
+    parkSync(this[HEAP], waiter + WAITER.SPOT, this[AT], () => this.#notified(waiter), deadline);
+    lock[RESTORE_SYNC](saved);
+    return this.#leave(waiter);
+  }
+
+  /** Waits until `predicate` holds, which is called with the lock held. Its last value: falsy only after a timeout. */
+  async waitFor<R>(predicate: () => R, options?: WaitOptions): Promise<R> {
+    const deadline = deadlineOf(options?.timeout);
+    this.#mustOwn('waitFor');
+    for (;;) {
+      const result = predicate();
+      const timeout = deadline - performance.now();
+      if (result || timeout <= 0) return result;
+      await this.wait({ ...options, timeout });
+    }
+  }
+
+  /** The same, blocking this thread. */
+  waitForSync<R>(predicate: () => R, options?: SyncWaitOptions): R {
+    const deadline = deadlineOf(options?.timeout);
+    this.#mustOwn('waitForSync');
+    for (;;) {
+      const result = predicate();
+      const timeout = deadline - performance.now();
+      if (result || timeout <= 0) return result;
+      this.waitSync({ timeout });
+    }
+  }
+
+  /** Wakes `n` of those who wait now. Throws `RuntimeError` without the lock. */
+  notify(n = 1): void {
+    this.#mustOwn('notify');
+    this.#notify(n);
+  }
+
+  /** Wakes all who wait now. Throws `RuntimeError` without the lock. */
+  notifyAll(): void {
+    this.#mustOwn('notifyAll');
+    this.#notify(Infinity);
+  }
+
+  /** How many wait for a notification now. */
+  statistics(): { waiting: number } {
+    return { waiting: this[HEAP].load(this[AT] + CONDITION.COUNT) };
+  }
+
+  override toString(): string {
+    return `<${this.constructor.name} #${this[AT].toString(16)} over ${this.lock}, ${this.statistics().waiting} waiting>`;
+  }
+
+  #mustOwn(call: string): void {
+    if (!this.lock.isOwned()) {
+      throw new RuntimeError(
+        `${call}() needs the condition's lock, and this thread doesn't hold ${this.lock}: acquire it first, \`using guard = condition.acquireSync()\`.`,
+      );
+    }
+  }
+
+  #notified(waiter: number): true | undefined {
+    return this[HEAP].load(waiter + WAITER.STATE) === 1 || undefined;
+  }
+
+  /** Puts a record at the end of the list, with one count for the list and one for the waiter. */
+  #join(): number {
+    const heap = this[HEAP];
+    const { i32 } = heap;
+    const at = this[AT];
+    const waiter = heap.allocate(KIND.WAITER, WAITER.WORDS - 2);
+    heap.retain(waiter);
+    i32[waiter + WAITER.STATE] = 0;
+    i32[waiter + WAITER.OWNER] = heap.ident;
+    i32[waiter + WAITER.NEXT] = 0;
+    initSpot(heap, waiter + WAITER.SPOT);
+    const tail = i32[at + CONDITION.TAIL];
+    if (tail === 0) i32[at + CONDITION.HEAD] = waiter;
+    else i32[tail + WAITER.NEXT] = waiter;
+    i32[at + CONDITION.TAIL] = waiter;
+    heap.add(at + CONDITION.COUNT, 1);
+    return waiter;
+  }
+
+  /** With the lock held again: whether the notification came. Takes the record out of the list when it did not. */
+  #leave(waiter: number): boolean {
+    const heap = this[HEAP];
+    const { i32 } = heap;
+    const at = this[AT];
+    const notified = i32[waiter + WAITER.STATE] === 1;
+    if (!notified) {
+      let before = 0;
+      for (let node = i32[at + CONDITION.HEAD]; node !== waiter; node = i32[node + WAITER.NEXT]) before = node;
+      const next = i32[waiter + WAITER.NEXT];
+      if (before === 0) i32[at + CONDITION.HEAD] = next;
+      else i32[before + WAITER.NEXT] = next;
+      if (next === 0) i32[at + CONDITION.TAIL] = before;
+      heap.add(at + CONDITION.COUNT, -1);
+      heap.release(waiter);
+    }
+    heap.release(waiter);
+    return notified;
+  }
+
+  #notify(n: number): void {
+    const heap = this[HEAP];
+    const { i32 } = heap;
+    const at = this[AT];
+    for (let left = n; left > 0; ) {
+      const waiter = i32[at + CONDITION.HEAD];
+      if (waiter === 0) return;
+      i32[at + CONDITION.HEAD] = i32[waiter + WAITER.NEXT];
+      if (i32[at + CONDITION.HEAD] === 0) i32[at + CONDITION.TAIL] = 0;
+      heap.add(at + CONDITION.COUNT, -1);
+      if (heap.descriptorOf(i32[waiter + WAITER.OWNER]) === 0) {
+        // It died waiting: its own count with it.
+        heap.release(waiter);
+      } else {
+        heap.store(waiter + WAITER.STATE, 1);
+        wake(heap, waiter + WAITER.SPOT, 1);
+        left--;
+      }
+      heap.release(waiter);
+    }
+  }
+}
+
+defineKind(KIND.CONDITION, Condition, (heap, at) => {
+  for (let waiter = heap.i32[at + CONDITION.HEAD]; waiter !== 0; ) {
+    const next = heap.i32[waiter + WAITER.NEXT];
+    heap.release(waiter);
+    waiter = next;
+  }
+  heap.release(heap.i32[at + CONDITION.LOCK]);
+});

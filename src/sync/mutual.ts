@@ -1,0 +1,20 @@
+import type { SharedObject, SyncWaitOptions, WaitOptions } from '../memory/index.ts';
+import type { Guard } from './guard.ts';
+
+export const SAVE: unique symbol = Symbol('telaio.save');
+export const RESTORE: unique symbol = Symbol('telaio.restore');
+export const RESTORE_SYNC: unique symbol = Symbol('telaio.restoreSync');
+
+/** What a condition needs of its lock. */
+export interface Mutual extends SharedObject {
+  acquire(options?: WaitOptions): Promise<Guard | undefined>;
+  acquireSync(options?: SyncWaitOptions): Guard | undefined;
+  tryAcquire(): Guard | undefined;
+  release(): void;
+  /** Whether the calling thread holds it. */
+  isOwned(): boolean;
+  /** Gives it up altogether, however often it was taken; returns what `RESTORE` needs. */
+  [SAVE](): number;
+  [RESTORE](saved: number): Promise<void>;
+  [RESTORE_SYNC](saved: number): void;
+}

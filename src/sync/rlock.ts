@@ -1,0 +1,205 @@
+/**
+ * A reentrant lock, as Python's `threading.RLock`: its owner may take it again, and only its owner may release it.
+ *
+ *     OWNER      meaning                            leaves by
+ *     0          free                               anybody: 0 → ident, then TOKEN and LEVELS by the new owner
+ *     ident > 0  owned, LEVELS times over           the owner's last release: → 0; its death: → ABANDONED
+ *     ABANDONED  free; its last owner died          anybody: → ident, told so by the guard
+ *
+ * The owner is the thread, and for asynchronous holders the `run` call that they are nested in (TOKEN): two tasks of one
+ * thread exclude each other, a `run` inside a `run` of the same task does not.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { RuntimeError } from '../errors.ts';
+import {
+  AT,
+  type Attempt,
+  deadlineOf,
+  defineAbandon,
+  defineKind,
+  HEAP,
+  initSpot,
+  KIND,
+  park,
+  parkSync,
+  RLOCK,
+  SharedObject,
+  type SyncWaitOptions,
+  type WaitOptions,
+  waitingAt,
+  wake,
+} from '../memory/index.ts';
+import { Guard } from './guard.ts';
+import { type Mutual, RESTORE, RESTORE_SYNC, SAVE } from './mutual.ts';
+
+const FREE = 0;
+const ABANDONED = -1;
+
+/** The `run` calls that the current code is nested in, innermost first. */
+type Nesting = { lock: RLock; token: number; outer: Nesting | undefined };
+const nestings = new AsyncLocalStorage<Nesting>();
+let lastToken = 0;
+
+export class RLock extends SharedObject implements Mutual {
+  #guards: (Guard | undefined)[] = [];
+
+  constructor() {
+    super(KIND.RLOCK, RLOCK.WORDS - 2, (heap, at) => {
+      heap.i32[at + RLOCK.OWNER] = FREE;
+      heap.i32[at + RLOCK.TOKEN] = 0;
+      heap.i32[at + RLOCK.LEVELS] = 0;
+      initSpot(heap, at + RLOCK.SPOT);
+    });
+  }
+
+  /** Acquires without blocking the event loop; undefined only when `timeout` (milliseconds) passed first. */
+  acquire(options?: { signal?: AbortSignal }): Promise<Guard>;
+  acquire(options?: WaitOptions): Promise<Guard | undefined>;
+  acquire(options?: WaitOptions): Promise<Guard | undefined> {
+    deadlineOf(options?.timeout);
+    const token = this.#token();
+    // An owner never queues behind those who wait for it.
+    if (!options?.signal?.aborted && this.#owns(token)) return Promise.resolve(this.#enter(false));
+    return park(this[HEAP], this[AT] + RLOCK.SPOT, this.#attempt(token), options);
+  }
+
+  /** Blocks this thread until the lock is acquired; undefined only when `timeout` (milliseconds) passed first. */
+  acquireSync(): Guard;
+  acquireSync(options?: SyncWaitOptions): Guard | undefined;
+  acquireSync(options?: SyncWaitOptions): Guard | undefined {
+    const deadline = options === undefined ? Infinity : deadlineOf(options.timeout);
+    const token = this.#token();
+    const guard = this.#take(token);
+    if (guard) return guard;
+    return parkSync(this[HEAP], this[AT] + RLOCK.SPOT, this[AT], this.#attempt(token), deadline);
+  }
+
+  /** The lock if it is free or this owner's already, else undefined. Never waits. */
+  tryAcquire(): Guard | undefined {
+    return this.#take(this.#token());
+  }
+
+  /** Gives one level back. Throws `RuntimeError` when the caller isn't the owner. */
+  release(): void {
+    if (!this.#owns(this.#token())) {
+      throw new RuntimeError(
+        `${this.toString()} can't be released here: only its owner (thread, and \`run\` call) may release an RLock.`,
+      );
+    }
+    this.#guards.pop()?.forget();
+    if (--this[HEAP].i32[this[AT] + RLOCK.LEVELS] === 0) this.#free();
+  }
+
+  /** Whether anybody owns it now. */
+  locked(): boolean {
+    return this[HEAP].load(this[AT] + RLOCK.OWNER) > 0;
+  }
+
+  /**
+   * Acquires, runs `fn` to its end, releases, also when it throws. What runs inside owns the lock, across every
+   * `await`; other tasks of this thread do not.
+   */
+  async run<R>(fn: () => R | Promise<R>): Promise<R> {
+    const outer = nestings.getStore();
+    const token = this.#token() || ++lastToken;
+    return await nestings.run({ lock: this, token, outer }, async () => {
+      using _guard = await this.acquire();
+      return await fn();
+    });
+  }
+
+  /** How many wait now, and the ident of the owner's thread. */
+  statistics(): { waiting: number; holder?: number } {
+    const waiting = waitingAt(this[HEAP], this[AT] + RLOCK.SPOT);
+    const holder = this[HEAP].load(this[AT] + RLOCK.OWNER);
+    return holder > 0 ? { waiting, holder } : { waiting };
+  }
+
+  override toString(): string {
+    const levels = this[HEAP].load(this[AT] + RLOCK.LEVELS);
+    const owner = this[HEAP].load(this[AT] + RLOCK.OWNER);
+    const state = owner > 0 ? 'locked' : 'unlocked';
+    return `<${state} ${this.constructor.name} #${this[AT].toString(16)} owner=${Math.max(owner, 0)} count=${owner > 0 ? levels : 0}>`;
+  }
+
+  /** @internal */
+  isOwned(): boolean {
+    return this.#owns(this.#token());
+  }
+
+  /** @internal Gives up all levels, for a condition. */
+  [SAVE](): number {
+    const levels = this[HEAP].i32[this[AT] + RLOCK.LEVELS];
+    this[HEAP].i32[this[AT] + RLOCK.LEVELS] = 0;
+    this.#free();
+    return levels;
+  }
+
+  /** @internal */
+  async [RESTORE](levels: number): Promise<void> {
+    const guards = this.#guards;
+    this.#guards = [];
+    await this.acquire();
+    this.#restore(levels, guards);
+  }
+
+  /** @internal */
+  [RESTORE_SYNC](levels: number): void {
+    const guards = this.#guards;
+    this.#guards = [];
+    this.acquireSync();
+    this.#restore(levels, guards);
+  }
+
+  #restore(levels: number, guards: (Guard | undefined)[]): void {
+    this.#guards = guards;
+    this[HEAP].i32[this[AT] + RLOCK.LEVELS] = levels;
+  }
+
+  #token(): number {
+    if (lastToken === 0) return 0;
+    let nesting = nestings.getStore();
+    while (nesting && nesting.lock !== this) nesting = nesting.outer;
+    return nesting?.token ?? 0;
+  }
+
+  #owns(token: number): boolean {
+    const heap = this[HEAP];
+    return heap.load(this[AT] + RLOCK.OWNER) === heap.ident && heap.i32[this[AT] + RLOCK.TOKEN] === token;
+  }
+
+  #attempt(token: number): Attempt<Guard> {
+    return () => this.#take(token);
+  }
+
+  #take(token: number): Guard | undefined {
+    const heap = this[HEAP];
+    const at = this[AT];
+    const owner = heap.load(at + RLOCK.OWNER);
+    if (owner === heap.ident) return heap.i32[at + RLOCK.TOKEN] === token ? this.#enter(false) : undefined;
+    if (owner > 0 || heap.cas(at + RLOCK.OWNER, owner, heap.ident) !== owner) return undefined;
+    // Ours now, and nobody else reads these two while it is.
+    heap.i32[at + RLOCK.TOKEN] = token;
+    heap.i32[at + RLOCK.LEVELS] = 0;
+    this.#guards.length = 0;
+    return this.#enter(owner === ABANDONED);
+  }
+
+  #enter(abandoned: boolean): Guard {
+    this[HEAP].i32[this[AT] + RLOCK.LEVELS]++;
+    const guard = new Guard(this, abandoned);
+    this.#guards.push(guard);
+    return guard;
+  }
+
+  #free(): void {
+    const heap = this[HEAP];
+    heap.store(this[AT] + RLOCK.OWNER, FREE);
+    wake(heap, this[AT] + RLOCK.SPOT, 1);
+  }
+}
+
+defineKind(KIND.RLOCK, RLock);
+defineAbandon(KIND.RLOCK, (heap, at, ident) => {
+  if (heap.cas(at + RLOCK.OWNER, ident, ABANDONED) === ident) wake(heap, at + RLOCK.SPOT, 1);
+});

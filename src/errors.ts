@@ -92,3 +92,10 @@ export class ShutDown extends TelaioError {
     super(message, code, options);
   }
 }
+
+/** A thread or a pool's worker died: terminated, out of memory, or ended from outside; the message says how. */
+export class WorkerCrashedError extends TelaioError {
+  constructor(message: string, code = 'TELAIO_WORKER_CRASHED', options?: ErrorOptions) {
+    super(message, code, options);
+  }
+}

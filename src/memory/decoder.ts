@@ -2,7 +2,7 @@
 import type { Heap } from './heap.ts';
 import { BLOB } from './layout.ts';
 import { wrap } from './objects.ts';
-import { errorClasses, functionCodec, SHORT_ASCII, SMALL_INTEGER, TAG, VIEWS } from './tags.ts';
+import { classCodec, errorClasses, functionCodec, SHORT_ASCII, SMALL_INTEGER, TAG, VIEWS } from './tags.ts';
 
 const BUILT_IN_ERRORS = new Map<string, { prototype: object }>(
   [Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError].map((cls) => [
@@ -99,6 +99,8 @@ export class Decoder {
         return this.#instance();
       case TAG.FUNCTION:
         return this.#function();
+      case TAG.STRUCT_CLASS:
+        return this.#structClass();
       default:
         return this.#special(tag);
     }
@@ -209,6 +211,15 @@ export class Decoder {
     this.#at++;
     this.#entries(object as unknown as Record<string, unknown>);
     return object;
+  }
+
+  /** Not numbered among the objects: it is its own name, as short as a reference back. */
+  #structClass(): object {
+    const address = this.heap.i32[this.#refs + this.#varint()];
+    if (!classCodec.current) {
+      throw new TypeError("A class made by Shared() has arrived where it can't be made: import 'telaio/shared' first.");
+    }
+    return classCodec.current.classAt(this.heap, address);
   }
 
   #function(): unknown {

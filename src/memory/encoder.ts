@@ -11,7 +11,16 @@ import { CloneError } from '../errors.ts';
 import type { Heap } from './heap.ts';
 import { BLOB, KIND } from './layout.ts';
 import { addressOf, isLibraryClass, SharedObject } from './objects.ts';
-import { BLOB_LIMIT, functionCodec, SHORT_ASCII, SHORT_ASCII_LIMIT, SMALL_INTEGER, TAG, VIEWS } from './tags.ts';
+import {
+  BLOB_LIMIT,
+  classCodec,
+  functionCodec,
+  SHORT_ASCII,
+  SHORT_ASCII_LIMIT,
+  SMALL_INTEGER,
+  TAG,
+  VIEWS,
+} from './tags.ts';
 
 const INITIAL_BYTES = 4096;
 /** Buffers that grew above this are dropped after use rather than kept. */
@@ -26,8 +35,8 @@ export class Encoder {
   length = 0;
   /** Addresses that the stream refers to; one count of each is held for it. */
   refs: number[] = [];
-  /** Whether decoding may run the user's code: rebuilding functions imports modules. */
-  runsCode = false;
+  /** References of the functions in the stream: decoding it imports their modules. */
+  functions: object[] = [];
   #seen: Map<object, number> | undefined;
   #first: object | undefined;
   #count = 0;
@@ -61,7 +70,7 @@ export class Encoder {
     this.#first = undefined;
     this.#count = 0;
     this.#depth = 0;
-    this.runsCode = false;
+    if (this.functions.length > 0) this.functions = [];
     if (this.bytes.length > KEPT_BYTES) this.#resize(INITIAL_BYTES);
   }
 
@@ -374,6 +383,13 @@ export class Encoder {
       this.#varint(known);
       return;
     }
+    const definition = classCodec.current?.addressOf(fn);
+    if (definition !== undefined) {
+      this.#hold(definition);
+      this.#byte(TAG.STRUCT_CLASS);
+      this.#varint(this.refs.length - 1);
+      return;
+    }
     if (isLibraryClass(fn)) {
       throw this.#refused(
         `the class ${fn.name} is this library's own`,
@@ -386,7 +402,7 @@ export class Encoder {
     this.#first ??= fn;
     this.#seen ??= new Map([[this.#first, 0]]);
     this.#seen.set(fn, this.#count++);
-    this.runsCode = true;
+    this.functions.push(reference);
     this.#byte(TAG.FUNCTION);
     this.#write(reference);
     this.#varint(values.length);

@@ -92,6 +92,7 @@ export class Heap extends ThreadMemory {
       this.descriptor = at;
       this.i32[at + ISOLATE.NATIVE_ID] = nativeId;
       this.renew();
+      this.store(at + ISOLATE.EPOCH, this.ident);
       return;
     }
     throw new RangeError(`More than ${MAX_ISOLATES} threads use one shared heap.`);

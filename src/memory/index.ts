@@ -7,10 +7,15 @@ export { breakMutex, lockMutex, unlockMutex } from './mutex.ts';
 export {
   AT,
   addressOf,
+  classOfKind,
+  defineChooser,
   defineKind,
+  defineVariant,
   HEAP,
+  hold,
   holdingsOf,
   isLibraryClass,
+  kindOfClass,
   SharedObject,
   wrap,
   wrapperAt,
@@ -19,16 +24,19 @@ export { size } from './pages.ts';
 export {
   type Attempt,
   blockedAt,
+  blockFor,
   holdLoop,
   initSpot,
   loopHeld,
   park,
+  parkOnWord,
   parkSync,
   releaseLoop,
   unpark,
   waitingAt,
   wake,
+  wakeWord,
 } from './parking.ts';
 export { abandonHeld, defineAbandon, reap } from './reaper.ts';
-export { errorClasses, type FunctionCodec, functionCodec } from './tags.ts';
+export { type ClassCodec, classCodec, errorClasses, type FunctionCodec, functionCodec } from './tags.ts';
 export { heap, parseHeapSize } from './thread-heap.ts';

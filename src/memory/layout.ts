@@ -44,18 +44,20 @@ export const SUPER = {
   /** Head of the list of live thread records, guarded by THREADS_MUTEX. */
   THREADS_HEAD: 14,
   THREADS_MUTEX: 15,
-  /** The nursery's mailbox (see threading/nursery): head of a lock-free list of requests, and its spot. */
-  NURSERY_HEAD: 16,
-  NURSERY_STATE: 17,
-  NURSERY_SPOT: 18,
+  /** The nursery's queue of requests, its ident, and the mutex under which one is made (see threading/nursery). */
+  NURSERY_QUEUE: 16,
+  NURSERY_IDENT: 17,
+  NURSERY_MUTEX: 18,
+  /** The message block of the except hook, 0 for the default; guarded by THREADS_MUTEX. */
+  EXCEPT_HOOK: 19,
   /** The stack of parked isolates, guarded by IDLE_MUTEX. */
   IDLE_MUTEX: 22,
   IDLE_HEAD: 23,
   IDLE_COUNT: 24,
   /** The main isolate's ident. */
   MAIN_IDENT: 25,
-  /** Objects and bytes, for the error that says the heap is full; sums of what isolates publish. */
-  RESERVED: 26,
+  /** Head of the list of definitions of shared classes: pushed by compare-and-swap, never taken from. */
+  DEFINITIONS: 27,
   /** Class stacks: a 64-bit word each, the low half an address and the high half a tag against ABA. */
   CLASS_STACKS: 64,
   /** One bit a page, set while the page is claimed; anybody, by compare-and-swap. */
@@ -111,9 +113,10 @@ export const ISOLATE = {
   MAILBOX: 10,
   MAILBOX_THREAD: 11,
   NEXT_IDLE: 12,
-  /** Requests to the thread that runs here (bits), and the word its event loop watches. */
-  CONTROL: 13,
-  CONTROL_SEQUENCE: 14,
+  /** A word that nobody changes: to sleep on. */
+  SLEEP: 13,
+  /** Which isolate has the slot: a number that is new at each claim. */
+  EPOCH: 14,
   /** Free blocks kept by the owner: head and count for each class. */
   CACHES: 32,
   WORDS: 256,
@@ -125,6 +128,18 @@ export const ISOLATE_STATE = { FREE: 0, LIVE: 1, REAPED: 2 } as const;
 
 /** A chunk of an isolate's holdings: addresses, 0 where free. */
 export const HOLDINGS = { NEXT: 2, ENTRIES: 4, PER_CHUNK: 252, WORDS: 256 } as const;
+
+/** A chunk of the table of an isolate's asynchronous waits: spots (0 where free), and how many wait at each. */
+export const ASYNC_WAITS = {
+  NEXT: 2,
+  ENTRIES: 4,
+  PER_CHUNK: 126,
+  WORDS: 256,
+  /** An entry: */
+  SPOT: 0,
+  COUNT: 1,
+  ENTRY_WORDS: 2,
+} as const;
 
 /** A value at rest: `BYTES` of codec stream, then `REFS` addresses that it holds. */
 export const MESSAGE = { BYTES: 2, REFS: 3, STREAM: 4 } as const;
@@ -151,6 +166,7 @@ export const KIND = {
   WAITER: 15,
   REQUEST: 16,
   TASK_CHANNEL: 17,
+  DEFINITION: 18,
 } as const;
 export type Kind = (typeof KIND)[keyof typeof KIND];
 
@@ -251,4 +267,69 @@ export const RECORD = {
   STREAM: 3,
   /** The address of a message block in the next word. */
   MESSAGE: 4,
+} as const;
+
+/**
+ * What the records of a shared class look like. There is one for each different definition, for as long as the heap
+ * lives, so that equal definitions have equal addresses. Written before it is published in the list.
+ */
+export const DEFINITION = {
+  NEXT: 2,
+  /** The definition in canonical JSON, UTF-8. */
+  BYTES: 3,
+  /** How many fields of a record hold an address; the words of those fields, counted from the record, follow. */
+  HANDLES: 4,
+  /** Where the text starts, counted from the definition: after the handles. */
+  TEXT: 5,
+  FIRST_HANDLE: 6,
+} as const;
+
+/** An instance of a shared class, or a Value: its fields stand where its definition says. */
+export const STRUCT = {
+  /** The address of its definition; its maker, once. */
+  TYPE: 2,
+  /** Guards texts and exchangeable addresses: a reader must not count what a writer frees. */
+  MUTEX: 3,
+  FIELDS: 4,
+} as const;
+
+/** A thread, from its making until nobody holds it; the isolate it runs in is a descriptor of the isolate table. */
+export const THREAD = {
+  /** THREAD_STATE; see the state table in threading/record.ts. */
+  STATE: 2,
+  /** THREAD_OUTCOME; written before STATE becomes ENDED. */
+  OUTCOME: 3,
+  /** Set when it runs, kept afterwards. */
+  IDENT: 4,
+  NATIVE_ID: 5,
+  /** THREAD_FLAG bits; atomically. */
+  FLAGS: 6,
+  NUMBER: 7,
+  /** Message blocks: the name (guarded by THREADS_MUTEX) … */
+  NAME: 8,
+  /** … references of the modules to import first, and target and arguments (`start` writes, the thread takes) … */
+  MODULES: 9,
+  TARGET: 10,
+  /** … value or error (written before STATE becomes ENDED), and the reason of an interrupt (before its flag). */
+  RESULT: 11,
+  REASON: 12,
+  /** Woken at every change of STATE and FLAGS. */
+  SPOT: 13,
+  /** The list of live threads, guarded by THREADS_MUTEX. */
+  NEXT: 17,
+  PREVIOUS: 18,
+  WORDS: 19,
+} as const;
+export const THREAD_STATE = { INITIAL: 0, STARTING: 1, RUNNING: 2, ENDED: 3 } as const;
+export const THREAD_OUTCOME = { NONE: 0, VALUE: 1, ERROR: 2 } as const;
+export const THREAD_FLAG = {
+  DAEMON: 1,
+  /** interrupt() was called. */
+  INTERRUPTED: 2,
+  /** terminate() was called: its isolate must not run another thread. */
+  TERMINATE: 4,
+  /** It counts among LIVE_THREADS. */
+  COUNTED: 8,
+  /** The main thread, or one that the library did not start. */
+  FOREIGN: 16,
 } as const;

@@ -101,6 +101,32 @@ export function defineKind(kind: Kind, cls: Class, destructor?: Destructor): voi
   if (destructor) defineDestructor(kind, destructor);
 }
 
+/** One of several classes whose records are of one kind: ours, as if it had been given to `defineKind`. */
+export function defineVariant(kind: Kind, cls: Class): void {
+  kinds.set(cls, kind);
+}
+
+const choosers: (((heap: Heap, address: number) => Class) | undefined)[] = [];
+
+/** Says which of a kind's variants a record is an instance of; asked when a wrapper must be made and nobody knows. */
+export function defineChooser(kind: Kind, choose: (heap: Heap, address: number) => Class): void {
+  choosers[kind] = choose;
+}
+
+/** The library's class that wraps a kind, if its module is loaded. */
+export function classOfKind(kind: Kind): Class | undefined {
+  return classes[kind];
+}
+
+/** The kind of the records of a class or of what it extends; undefined for a class that is no shared object's. */
+export function kindOfClass(cls: unknown): Kind | undefined {
+  for (let at = cls; typeof at === 'function'; at = Object.getPrototypeOf(at)) {
+    const kind = kinds.get(at);
+    if (kind !== undefined) return kind;
+  }
+  return undefined;
+}
+
 /** Whether this class is one of ours, not a user's subclass. */
 export function isLibraryClass(cls: unknown): boolean {
   return kinds.has(cls as object);
@@ -131,11 +157,12 @@ export function wrap(heap: Heap, address: number, cls?: Class): SharedObject {
       `A shared object of kind ${heap.kind(address)} has arrived whose module isn't loaded here: import 'telaio' first.`,
     );
   }
+  const wanted = cls ?? choosers[heap.kind(address)]?.(heap, address) ?? base;
   adoption = { heap, address };
   try {
     // The library's constructor alone, with the prototype of the class that is wanted: a user's constructor has run
     // once already, in the thread that made the object.
-    const object = Reflect.construct(base as unknown as new () => SharedObject, [], (cls ?? base) as never);
+    const object = Reflect.construct(base as unknown as new () => SharedObject, [], wanted as never);
     wrappers.set(address, new WeakRef(object));
     return object;
   } finally {
@@ -157,7 +184,11 @@ const collector = new FinalizationRegistry<number>((slot) => {
   letGo(slot);
 });
 
-function hold(object: SharedObject, address: number): number {
+/**
+ * Writes a count of the record, which the caller has taken, into the holdings of this isolate: it is given back when
+ * `object` is collected (and by the reaper). For wrappers, and for views into a record.
+ */
+export function hold(object: object, address: number): number {
   if (free.length === 0) grow();
   const slot = free.pop()!;
   threadHeap.i32[slot] = address;

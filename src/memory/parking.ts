@@ -10,7 +10,8 @@
  *                      look, subtract after the wait    bit 0: some isolate's event loop watches (armed)
  *     SEQUENCE         wakers add 1                     blocking threads sleep while it is what they read
  *     ASYNC_SEQUENCE   wakers add 1                     event loops watch while it is what they read
- *     ASYNC_COUNT      asynchronous waiters add, sub    how many there are: for statistics only
+ *     ASYNC_COUNT      asynchronous waiters add, sub,   how many there are: for statistics, and for locks that
+ *                      the reaper for a dead isolate    hand over
  *
  * No wake-up is lost: the parker counts itself, reads SEQUENCE, *then* looks again and sleeps; the waker publishes,
  * *then* reads WAITERS. Whichever comes second sees the other. Tempting and wrong: looking before being counted (the
@@ -27,7 +28,7 @@
 import { availableParallelism } from 'node:os';
 import { deadlineOf, type WaitOptions } from './deadline.ts';
 import type { Heap } from './heap.ts';
-import { ISOLATE, SPOT } from './layout.ts';
+import { ASYNC_WAITS, ISOLATE, KIND, SPOT } from './layout.ts';
 import { pause } from './thread-memory.ts';
 
 /**
@@ -81,6 +82,22 @@ export function parkSync<T>(
   }
 }
 
+/** Blocks while one word is `expected`, for waits that no spot serves: a parked isolate's mailbox. */
+export function parkOnWord(heap: Heap, word: number, expected: number, milliseconds: number): void {
+  heap.wait(word, expected, milliseconds);
+}
+
+/** Stores into one word and wakes who blocks on it. */
+export function wakeWord(heap: Heap, word: number, value: number): void {
+  heap.store(word, value);
+  heap.notify(word, Infinity);
+}
+
+/** Blocks this thread for some milliseconds. */
+export function blockFor(heap: Heap, milliseconds: number): void {
+  heap.wait(heap.descriptor + ISOLATE.SLEEP, 0, milliseconds);
+}
+
 /** Wakes up to `count` blocked threads and every event loop that watches. Call it after what they need is visible. */
 export function wake(heap: Heap, spot: number, count: number): void {
   if (heap.load(spot + SPOT.WAITERS) !== 0) wakeSlow(heap, spot, count);
@@ -109,8 +126,20 @@ export function blockedAt(heap: Heap, spot: number): number {
   return heap.load(spot + SPOT.WAITERS) >> 1;
 }
 
-/** Takes back what a thread that died while parked left at its spot. */
+/** Takes back what an isolate that died while it waited left at its spots. */
 export function unpark(heap: Heap, descriptor: number): void {
+  // Its event loop has swallowed no wake-up, since each wake tells all of them: only the counts are to be put right.
+  let chunk = heap.exchange(descriptor + ISOLATE.ASYNC_WAITS, 0);
+  while (chunk !== 0) {
+    for (let index = 0; index < ASYNC_WAITS.PER_CHUNK; index++) {
+      const entry = chunk + ASYNC_WAITS.ENTRIES + index * ASYNC_WAITS.ENTRY_WORDS;
+      const watched = heap.i32[entry + ASYNC_WAITS.SPOT];
+      if (watched !== 0) heap.add(watched + SPOT.ASYNC_COUNT, -heap.i32[entry + ASYNC_WAITS.COUNT]);
+    }
+    const next = heap.i32[chunk + ASYNC_WAITS.NEXT];
+    heap.release(chunk);
+    chunk = next;
+  }
   const spot = heap.exchange(descriptor + ISOLATE.PARKED_SPOT, 0);
   if (spot === 0) return;
   heap.add(spot + SPOT.WAITERS, -COUNTED);
@@ -125,21 +154,34 @@ type Waiter = {
   leave: () => void;
 };
 
-/** One isolate's asynchronous waiters at one spot, in order of arrival. */
-type Watch = { heap: Heap; spot: number; waiters: Set<Waiter>; armed: boolean };
+/** One isolate's asynchronous waiters at one spot, in order of arrival; `entry` is their place in ASYNC_WAITS. */
+type Watch = { heap: Heap; spot: number; waiters: Set<Waiter>; armed: boolean; entry: number };
+type Station = { watches: Map<number, Watch>; /** Free places in ASYNC_WAITS. */ entries: number[] };
 
-const watches = new Map<Heap, Map<number, Watch>>();
+const stations = new Map<Heap, Station>();
 
 /**
  * Resolves with what `attempt` takes, or with undefined when the timeout came first; rejects with `signal.reason`, or
  * with what `attempt` throws. Waiters of one isolate are served in order. Tries once before it waits.
  */
-export function park<T>(heap: Heap, spot: number, attempt: Attempt<T>, options?: WaitOptions): Promise<T | undefined> {
-  const { signal } = options ?? {};
-  const deadline = deadlineOf(options?.timeout);
+export function park<T>(
+  heap: Heap,
+  spot: number,
+  attempt: Attempt<T>,
+  options?: WaitOptions & { /** false: the wait doesn't keep the process alive */ hold?: boolean },
+): Promise<T | undefined> {
+  const { signal, hold = true } = options ?? {};
+  let deadline: number;
+  try {
+    deadline = deadlineOf(options?.timeout);
+  } catch (error) {
+    return Promise.reject(error);
+  }
   if (signal?.aborted) return Promise.reject(signal.reason);
-  const watch = watchOf(heap, spot);
-  if (watch.waiters.size === 0) {
+  // Those before us first: what they wait for may be there by now, only the event loop hasn't turned since.
+  const before = stations.get(heap)?.watches.get(spot);
+  if (before) serve(before);
+  if (!before || before.waiters.size === 0) {
     try {
       const taken = attempt(false);
       if (taken !== undefined) return Promise.resolve(taken);
@@ -149,16 +191,22 @@ export function park<T>(heap: Heap, spot: number, attempt: Attempt<T>, options?:
   }
   const left = deadline - performance.now();
   if (left <= 0) return Promise.resolve(undefined);
+  const watch = watchOf(heap, spot);
   return new Promise<T | undefined>((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     const waiter: Waiter = { attempt, resolve, reject, leave };
     function leave(): void {
       if (!watch.waiters.delete(waiter)) return;
       heap.add(spot + SPOT.ASYNC_COUNT, -1);
+      heap.i32[watch.entry + ASYNC_WAITS.COUNT]--;
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
-      releaseLoop();
-      if (watch.waiters.size === 0 && !watch.armed) watches.get(heap)!.delete(spot);
+      if (hold) releaseLoop();
+      if (watch.waiters.size > 0) return;
+      // The engine's wait must not outlive ours: when the record is freed the word becomes somebody else's, and the
+      // stale wait would swallow the notify(1) that a blocked thread there needs. Others that watch just look again.
+      if (watch.armed) heap.notify(spot + SPOT.ASYNC_SEQUENCE, Infinity);
+      else forget(watch);
     }
     function onAbort(): void {
       leave();
@@ -175,6 +223,9 @@ export function park<T>(heap: Heap, spot: number, attempt: Attempt<T>, options?:
         timer = setTimeout(expire, Math.min(Math.ceil(rest), MAX_TIMER_MS));
         return;
       }
+      // What came in time counts, however late this timer fires: the event loop may have been busy.
+      serve(watch);
+      if (!watch.waiters.has(waiter)) return;
       leave();
       resolve(undefined);
       serve(watch);
@@ -182,7 +233,8 @@ export function park<T>(heap: Heap, spot: number, attempt: Attempt<T>, options?:
     signal?.addEventListener('abort', onAbort);
     watch.waiters.add(waiter);
     heap.add(spot + SPOT.ASYNC_COUNT, 1);
-    holdLoop();
+    heap.i32[watch.entry + ASYNC_WAITS.COUNT]++;
+    if (hold) holdLoop();
     arm(watch);
   });
 }
@@ -191,17 +243,39 @@ export function park<T>(heap: Heap, spot: number, attempt: Attempt<T>, options?:
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function watchOf(heap: Heap, spot: number): Watch {
-  let spots = watches.get(heap);
-  if (!spots) {
-    spots = new Map();
-    watches.set(heap, spots);
+  let station = stations.get(heap);
+  if (!station) {
+    station = { watches: new Map(), entries: [] };
+    stations.set(heap, station);
   }
-  let watch = spots.get(spot);
+  let watch = station.watches.get(spot);
   if (!watch) {
-    watch = { heap, spot, waiters: new Set(), armed: false };
-    spots.set(spot, watch);
+    if (station.entries.length === 0) growEntries(heap, station);
+    const entry = station.entries.pop()!;
+    heap.i32[entry + ASYNC_WAITS.COUNT] = 0;
+    heap.i32[entry + ASYNC_WAITS.SPOT] = spot;
+    watch = { heap, spot, waiters: new Set(), armed: false, entry };
+    station.watches.set(spot, watch);
   }
   return watch;
+}
+
+function forget({ heap, spot, entry }: Watch): void {
+  const station = stations.get(heap)!;
+  station.watches.delete(spot);
+  heap.i32[entry + ASYNC_WAITS.SPOT] = 0;
+  station.entries.push(entry);
+}
+
+/** Where this isolate writes how many of its asynchronous waits each ASYNC_COUNT includes, for who finds it dead. */
+function growEntries(heap: Heap, station: Station): void {
+  const chunk = heap.allocate(KIND.HOLDINGS, ASYNC_WAITS.WORDS - 2);
+  heap.i32.fill(0, chunk + ASYNC_WAITS.NEXT, chunk + ASYNC_WAITS.WORDS);
+  heap.i32[chunk + ASYNC_WAITS.NEXT] = heap.i32[heap.descriptor + ISOLATE.ASYNC_WAITS];
+  heap.store(heap.descriptor + ISOLATE.ASYNC_WAITS, chunk);
+  for (let index = ASYNC_WAITS.PER_CHUNK - 1; index >= 0; index--) {
+    station.entries.push(chunk + ASYNC_WAITS.ENTRIES + index * ASYNC_WAITS.ENTRY_WORDS);
+  }
 }
 
 /** Lets waiters take what there is, first come first served; the first that gets nothing ends it. */
@@ -234,7 +308,7 @@ function arm(watch: Watch): void {
       watch.armed = true;
       woken.then(() => {
         watch.armed = false;
-        if (watch.waiters.size === 0) watches.get(heap)?.delete(spot);
+        if (watch.waiters.size === 0) forget(watch);
         else arm(watch);
       });
       return;

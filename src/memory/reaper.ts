@@ -4,10 +4,12 @@
  *
  * Run once for each death, by whoever notices first; the state word of the descriptor decides who.
  */
+import { isMainThread, workerData } from 'node:worker_threads';
 import type { Heap } from './heap.ts';
 import { HOLDINGS, ISOLATE, ISOLATE_STATE } from './layout.ts';
 import { holdingsOf } from './objects.ts';
 import { unpark } from './parking.ts';
+import { heap as threadHeap } from './thread-heap.ts';
 
 /** Makes a record of one kind forget a thread that has ended: gives up its lock, say. */
 export type Abandon = (heap: Heap, address: number, ident: number) => void;
@@ -23,9 +25,13 @@ export function abandonHeld(heap: Heap, descriptor: number, ident: number): void
   for (const address of holdingsOf(heap, descriptor)) abandons[heap.kind(address)]?.(heap, address, ident);
 }
 
-/** Cleans up after an isolate that is no more. Does nothing when somebody has, or when it lives on as another. */
-export function reap(heap: Heap, descriptor: number): boolean {
+/**
+ * Cleans up after an isolate that is no more. Does nothing when somebody has: then the slot is free, or another's, which
+ * `epoch` tells.
+ */
+export function reap(heap: Heap, descriptor: number, epoch = heap.load(descriptor + ISOLATE.EPOCH)): boolean {
   const state = descriptor + ISOLATE.STATE;
+  if (heap.load(descriptor + ISOLATE.EPOCH) !== epoch) return false;
   if (heap.cas(state, ISOLATE_STATE.LIVE, ISOLATE_STATE.REAPED) !== ISOLATE_STATE.LIVE) return false;
   abandonHeld(heap, descriptor, heap.i32[descriptor + ISOLATE.IDENT]);
   unpark(heap, descriptor);
@@ -43,4 +49,9 @@ export function reap(heap: Heap, descriptor: number): boolean {
   heap.store(descriptor + ISOLATE.IDENT, 0);
   heap.store(state, ISOLATE_STATE.FREE);
   return true;
+}
+
+/** Workers that the nursery started are reaped by it; one that somebody else started has only itself. */
+if (!isMainThread && workerData?.telaio === undefined) {
+  process.on('exit', () => reap(threadHeap, threadHeap.descriptor));
 }

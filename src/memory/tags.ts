@@ -5,6 +5,8 @@
  *     0x40–0x7f   an ASCII string of 0 to 63 characters, which follow
  *     below       TAG
  */
+import type { Heap } from './heap.ts';
+
 export const TAG = {
   UNDEFINED: 0,
   NULL: 1,
@@ -54,6 +56,8 @@ export const TAG = {
   /** reference, captured values */
   FUNCTION: 28,
   DOM_EXCEPTION: 29,
+  /** a class made by `Shared()`: index of the reference to its definition */
+  STRUCT_CLASS: 30,
 } as const;
 
 export const SMALL_INTEGER = 0x80;
@@ -91,6 +95,15 @@ export type FunctionCodec = {
 };
 
 export const functionCodec: { current: FunctionCodec | undefined } = { current: undefined };
+
+/** What the codec needs to know of the classes that `Shared()` makes; installed by the floor above. */
+export type ClassCodec = {
+  /** The address of the class's definition; undefined for any other class. */
+  addressOf(cls: object): number | undefined;
+  classAt(heap: Heap, address: number): object;
+};
+
+export const classCodec: { current: ClassCodec | undefined } = { current: undefined };
 
 /** Error classes that are made again by their name, besides the platform's own. */
 export const errorClasses = new Map<string, { prototype: object }>();

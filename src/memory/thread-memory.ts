@@ -12,6 +12,12 @@ export class ThreadMemory {
   readonly i32: Int32Array<SharedArrayBuffer>;
   readonly f64: Float64Array<SharedArrayBuffer>;
   readonly i64: BigInt64Array<SharedArrayBuffer>;
+  readonly u64: BigUint64Array<SharedArrayBuffer>;
+  readonly i8: Int8Array<SharedArrayBuffer>;
+  readonly i16: Int16Array<SharedArrayBuffer>;
+  readonly u16: Uint16Array<SharedArrayBuffer>;
+  readonly u32: Uint32Array<SharedArrayBuffer>;
+  readonly f32: Float32Array<SharedArrayBuffer>;
   readonly u8: Buffer<SharedArrayBuffer>;
   readonly view: DataView<SharedArrayBuffer>;
 
@@ -20,6 +26,12 @@ export class ThreadMemory {
     this.i32 = new Int32Array(buffer);
     this.f64 = new Float64Array(buffer);
     this.i64 = new BigInt64Array(buffer);
+    this.u64 = new BigUint64Array(buffer);
+    this.i8 = new Int8Array(buffer);
+    this.i16 = new Int16Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.f32 = new Float32Array(buffer);
     this.u8 = Buffer.from(buffer);
     this.view = new DataView(buffer);
   }

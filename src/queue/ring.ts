@@ -80,7 +80,7 @@ export function place(heap: Heap, at: number, item: Item): Placed {
         heap.f64[(index + 2) >> 1] = item;
         advance(heap, at, ring, 4);
       }
-    } else if (item.refs.length === 0 && item.length <= INLINE_BYTES && !item.runsCode) {
+    } else if (item.refs.length === 0 && item.length <= INLINE_BYTES && item.functions.length === 0) {
       const words = (1 + ((item.length + 3) >> 2) + 1) & ~1;
       const [ring, index] = room(heap, at, words);
       i32[index] = RECORD.STREAM | (item.length << 3);

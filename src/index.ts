@@ -1,0 +1,3 @@
+export * from './errors.ts';
+export * from './queue/index.ts';
+export * from './threading/index.ts';

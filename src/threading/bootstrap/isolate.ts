@@ -1,0 +1,32 @@
+/** What an isolate does from its first to its last thread. The entry file of every worker that the nursery makes. */
+import { workerData } from 'node:worker_threads';
+import { installModuleHooks } from '../../functions/index.ts';
+import { heap, ISOLATE } from '../../memory/index.ts';
+import '../index.ts';
+import { textOf } from '../except-hook.ts';
+import { type IsolateData, SEAT, waitForThread } from '../nursery.ts';
+import { installOutput, writeWhole } from '../output.ts';
+import { endByExit, fail, isRunning, mayBeReused, runThread } from '../runner.ts';
+
+const { facts, seat, record, reusable } = workerData as IsolateData;
+
+async function live(): Promise<void> {
+  for (let next = record; next !== 0; next = waitForThread()) {
+    await runThread(next);
+    // A parked isolate has nothing in its event loop; one that has must go on turning, and ends when it is done.
+    if (!(await mayBeReused(next)) || !reusable) return;
+  }
+}
+
+seat[SEAT.EPOCH] = heap.load(heap.descriptor + ISOLATE.EPOCH);
+seat[SEAT.DESCRIPTOR] = heap.descriptor;
+process.argv = facts.argv;
+installOutput();
+installModuleHooks();
+process.on('uncaughtException', (error) => {
+  if (isRunning()) fail(error);
+  else writeWhole(2, `Uncaught in a thread that had ended:\n${textOf(error)}\n`);
+  process.exit(1);
+});
+process.on('exit', endByExit);
+await live();

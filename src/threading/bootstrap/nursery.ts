@@ -1,0 +1,105 @@
+/** The nursery's life: makes isolates, ends them, and cleans up after them. See ../nursery.ts. */
+import { type ResourceLimits, SHARE_ENV, Worker, workerData } from 'node:worker_threads';
+import { RuntimeError, WorkerCrashedError } from '../../errors.ts';
+import { heap, ISOLATE, reap, SUPER, THREAD, THREAD_OUTCOME, THREAD_STATE, wrap } from '../../memory/index.ts';
+import type { Queue } from '../../queue/index.ts';
+import {
+  bootstrapFile,
+  type IsolateData,
+  leaveIdle,
+  type NurseryData,
+  type Request,
+  runsIn,
+  SEAT,
+} from '../nursery.ts';
+import { finish, nameOf } from '../record.ts';
+
+const { facts } = workerData as NurseryData;
+const isolates = new Map<Worker, Int32Array>();
+
+function spawn(record: number, limits: ResourceLimits | undefined): void {
+  const seat = new Int32Array(new SharedArrayBuffer(SEAT.WORDS * 4));
+  const name = nameOf(heap, record);
+  let failure: unknown;
+  let worker: Worker;
+  try {
+    worker = new Worker(bootstrapFile('isolate'), {
+      name,
+      workerData: { telaio: 'isolate', facts, record, seat, reusable: limits === undefined } satisfies IsolateData,
+      execArgv: facts.execArgv,
+      env: SHARE_ENV,
+      resourceLimits: limits,
+      // Its own streams go through this event loop; it replaces them, so nothing must be piped from here.
+      stdout: true,
+      stderr: true,
+    });
+  } catch (error) {
+    finish(
+      heap,
+      record,
+      THREAD_OUTCOME.ERROR,
+      new RuntimeError(`${name} can't be started: ${(error as Error).message}`, undefined, { cause: error }),
+    );
+    heap.release(record);
+    return;
+  }
+  isolates.set(worker, seat);
+  worker.on('error', (error) => {
+    failure = error;
+  });
+  worker.on('exit', (code) => {
+    isolates.delete(worker);
+    bury(record, seat, failure, code);
+  });
+}
+
+/** An isolate is gone: what it held is given back, and the thread that ran in it, if any, has ended. */
+function bury(first: number, seat: Int32Array, failure: unknown, code: number): void {
+  const descriptor = seat[SEAT.DESCRIPTOR];
+  if (descriptor === 0) {
+    // It never came up: a preloaded module threw, say. The record's count is still ours.
+    crash(first, failure, code);
+    heap.release(first);
+    return;
+  }
+  leaveIdle(descriptor);
+  const current = heap.load(descriptor + ISOLATE.THREAD);
+  if (current !== 0) crash(current, failure, code);
+  reap(heap, descriptor, seat[SEAT.EPOCH]);
+}
+
+function crash(record: number, failure: unknown, code: number): void {
+  if (heap.load(record + THREAD.STATE) === THREAD_STATE.ENDED) return;
+  finish(
+    heap,
+    record,
+    THREAD_OUTCOME.ERROR,
+    new WorkerCrashedError(`${nameOf(heap, record)} ${causeOfDeath(failure, code)}.`, undefined, { cause: failure }),
+  );
+}
+
+function causeOfDeath(failure: unknown, code: number): string {
+  const error = failure as NodeJS.ErrnoException | undefined;
+  if (error?.code === 'ERR_WORKER_OUT_OF_MEMORY')
+    return 'ran out of memory: raise resourceLimits.maxOldGenerationSizeMb';
+  if (error !== undefined) return `died: ${error.message}`;
+  return code === 1 ? 'was terminated' : `ended with exit code ${code}`;
+}
+
+function terminate(record: number): void {
+  for (const [worker, seat] of isolates) {
+    if (!runsIn(record, seat[SEAT.DESCRIPTOR])) continue;
+    // Ended in the meantime: the isolate has seen the flag, or goes on to another thread, and is left alone.
+    if (heap.load(record + THREAD.STATE) !== THREAD_STATE.ENDED) void worker.terminate();
+    break;
+  }
+  heap.release(record);
+}
+
+heap.store(SUPER.NURSERY_IDENT, heap.ident);
+heap.retain(heap.i32[SUPER.NURSERY_QUEUE]);
+const requests = wrap(heap, heap.i32[SUPER.NURSERY_QUEUE]) as Queue<Request>;
+for await (const request of requests) {
+  if (request.type === 'spawn') spawn(request.record, request.limits);
+  else terminate(request.record);
+}

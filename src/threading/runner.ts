@@ -1,0 +1,109 @@
+/** One thread's life inside its isolate: its record is taken over, its modules imported, its target run, its end told. */
+
+import { WorkerCrashedError } from '../errors.ts';
+import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
+import {
+  abandonHeld,
+  heap,
+  ISOLATE,
+  loadValue,
+  THREAD,
+  THREAD_FLAG,
+  THREAD_OUTCOME,
+  THREAD_STATE,
+  wake,
+  wrap,
+} from '../memory/index.ts';
+import { reportException } from './except-hook.ts';
+import { finish } from './record.ts';
+import { forgetSignal, type Payload, type Thread } from './thread.ts';
+
+/** The thread that runs here, from its first line to its last. */
+let running: { record: number; thread: Thread; text: string } | undefined;
+
+/** Runs the thread of this record to its end. Takes over one count of the record. */
+export async function runThread(record: number): Promise<void> {
+  const { descriptor, i32 } = heap;
+  heap.renew();
+  heap.store(descriptor + ISOLATE.THREAD, record);
+  i32[record + THREAD.IDENT] = heap.ident;
+  i32[record + THREAD.NATIVE_ID] = i32[descriptor + ISOLATE.NATIVE_ID];
+  const thread = wrap(heap, record) as unknown as Thread;
+  running = { record, thread, text: 'its target' };
+  heap.store(record + THREAD.STATE, THREAD_STATE.RUNNING);
+  wake(heap, record + THREAD.SPOT, Infinity);
+  try {
+    if (heap.load(record + THREAD.FLAGS) & THREAD_FLAG.TERMINATE) {
+      throw new WorkerCrashedError(`${thread.name} was terminated before it ran.`);
+    }
+    const value = await runTarget(running);
+    end(THREAD_OUTCOME.VALUE, value);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function runTarget(run: { record: number; text: string }): Promise<unknown> {
+  const { i32 } = heap;
+  const modules = i32[run.record + THREAD.MODULES];
+  const target = i32[run.record + THREAD.TARGET];
+  let payload: Payload;
+  try {
+    // One after the other: an import that fails is reported alone.
+    for (const reference of loadValue(heap, modules) as FunctionReference[]) await loadModuleOf(reference);
+    payload = loadValue(heap, target) as Payload;
+  } finally {
+    // Out of the record first, so that what the arguments hold is given back once.
+    i32[run.record + THREAD.MODULES] = 0;
+    i32[run.record + THREAD.TARGET] = 0;
+    heap.release(modules);
+    heap.release(target);
+  }
+  run.text = payload.text;
+  if (payload.self) return await payload.self.runHere();
+  return await payload.target?.(...payload.args);
+}
+
+/** The thread that runs here ends with an error: it is reported, and the others are told. */
+export function fail(error: unknown): void {
+  if (!running) return;
+  reportException({ error, thread: running.thread as never, target: running.text });
+  end(THREAD_OUTCOME.ERROR, error);
+}
+
+/** The isolate is about to exit while a thread runs in it. */
+export function endByExit(code: number): void {
+  if (!running) return;
+  if (code === 0) return end(THREAD_OUTCOME.VALUE, undefined);
+  end(
+    THREAD_OUTCOME.ERROR,
+    new WorkerCrashedError(`${running.thread.name} ended itself by process.exit(${code}), running ${running.text}.`),
+  );
+}
+
+function end(outcome: number, result: unknown): void {
+  const { record } = running!;
+  running = undefined;
+  forgetSignal();
+  abandonHeld(heap, heap.descriptor, heap.ident);
+  finish(heap, record, outcome, result);
+}
+
+/**
+ * Whether the isolate that ran this thread may run another: nothing is left in its event loop, and nobody has asked
+ * for its end. The order matters: the thread has ENDED before the flag is read here, and who terminates sets the flag
+ * before it looks at the state. So either it is seen here, or the thread's end is seen there; an isolate that has gone
+ * on to another thread is never killed for the last one.
+ */
+export async function mayBeReused(record: number): Promise<boolean> {
+  const flags = heap.load(record + THREAD.FLAGS);
+  heap.store(heap.descriptor + ISOLATE.THREAD, 0);
+  if (flags & THREAD_FLAG.TERMINATE) return false;
+  await new Promise((resolve) => setImmediate(resolve));
+  return process.getActiveResourcesInfo().every((name) => name === 'Immediate');
+}
+
+/** Whether a thread runs here now. */
+export function isRunning(): boolean {
+  return running !== undefined;
+}

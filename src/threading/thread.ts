@@ -1,0 +1,356 @@
+/**
+ * A thread, as Python's `threading.Thread`: a function that runs in an isolate of its own, on an OS thread of its own,
+ * with the shared heap between it and all others. What happens inside is in runner.ts; the record in record.ts.
+ */
+import { BootstrapError, RuntimeError } from '../errors.ts';
+import { describeFunction, isImportingModule } from '../functions/index.ts';
+import '../functions/message-codec.ts';
+import type { ResourceLimits } from 'node:worker_threads';
+import {
+  AT,
+  deadlineOf,
+  defineKind,
+  discard,
+  HEAP,
+  heap,
+  ISOLATE,
+  KIND,
+  loadValue,
+  pack,
+  park,
+  parkSync,
+  SharedObject,
+  SUPER,
+  type SyncWaitOptions,
+  store,
+  storeValue,
+  THREAD,
+  THREAD_FLAG,
+  THREAD_OUTCOME,
+  THREAD_STATE,
+  type WaitOptions,
+  wake,
+} from '../memory/index.ts';
+import { keepProcessForThreads } from './exit.ts';
+import { requestIsolate, requestTermination } from './nursery.ts';
+import { callerPlace } from './place.ts';
+import { delist, destroyRecord, enlist, finish, initRecord, nameOf, rename } from './record.ts';
+
+export type ThreadOptions<A extends unknown[], R> = {
+  /** What the thread runs. Any function can cross; what can't is refused by `start` with `FunctionError`. */
+  target?: (...args: A) => R | Promise<R>;
+  /** Its arguments: shared objects by reference, all else by copy. */
+  args?: A;
+  /** Shown in reports; `Thread-N (target)` when left out. */
+  name?: string;
+  /** A daemon thread doesn't keep the process alive, and ends with it. Default: as the thread that makes it. */
+  daemon?: boolean;
+  /** Limits of the thread's own JavaScript heap and stack, in MiB, as for `worker_threads`. */
+  resourceLimits?: ResourceLimits;
+};
+
+/** What a thread is sent: itself when its class overrides `run`, else its target; and the arguments. */
+export type Payload = { self?: Thread; target?: (...args: unknown[]) => unknown; args: unknown[]; text: string };
+
+/** A start that has not begun to run after this many milliseconds never will. */
+const START_LIMIT_MS = 60_000;
+
+let making: { foreign: boolean } | undefined;
+
+// biome-ignore lint/suspicious/noExplicitAny: a thread of any arguments is a thread
+export class Thread<A extends any[] = [], R = unknown> extends SharedObject implements AsyncDisposable {
+  #options: ThreadOptions<A, R> | undefined;
+
+  constructor(options: ThreadOptions<A, R> = {}) {
+    if (!SharedObject.adopting()) checkOptions(options);
+    const foreign = making?.foreign ?? false;
+    super(KIND.THREAD, THREAD.WORDS - 2, (heap, at) => {
+      const daemon = options.daemon ?? currentIsDaemon();
+      initRecord(heap, at, options.name ?? '', (daemon ? THREAD_FLAG.DAEMON : 0) | (foreign ? THREAD_FLAG.FOREIGN : 0));
+      if (options.name === undefined) {
+        const number = heap.add(SUPER.NEXT_THREAD_NUMBER, 1) + 1;
+        heap.i32[at + THREAD.NUMBER] = number;
+        const target = options.target?.name;
+        rename(heap, at, `Thread-${number}${target ? ` (${target})` : ''}`);
+      }
+    });
+    this.#options = options;
+  }
+
+  /**
+   * Starts the thread; returns when it runs. A second time: `RuntimeError`. While a module is being imported by a
+   * thread: `BootstrapError`.
+   */
+  start(): this {
+    this.launch();
+    const started = parkSync(
+      this[HEAP],
+      this[AT] + THREAD.SPOT,
+      this[AT],
+      () => this.#state() > THREAD_STATE.STARTING || undefined,
+      performance.now() + START_LIMIT_MS,
+    );
+    if (!started) throw new RuntimeError(`${this.toString()} did not begin to run in ${START_LIMIT_MS / 1000} s.`);
+    return this;
+  }
+
+  /** @internal Starts without waiting until it runs: for pools, which start several at once. */
+  launch(): void {
+    const at = this[AT];
+    const importing = isImportingModule();
+    if (importing !== undefined) {
+      throw new BootstrapError(
+        `A thread is started while a thread imports ${importing}${callerPlace()}: every thread that imports this module would start the next. ` +
+          'Put what starts threads under `if (import.meta.main) { … }`, or into a function.',
+      );
+    }
+    if (heap.cas(at + THREAD.STATE, THREAD_STATE.INITIAL, THREAD_STATE.STARTING) !== THREAD_STATE.INITIAL) {
+      throw new RuntimeError(
+        `${this.toString()} was started before: a thread can be started once. Make a new Thread for a second run.`,
+      );
+    }
+    try {
+      this.#load();
+    } catch (error) {
+      heap.store(at + THREAD.STATE, THREAD_STATE.INITIAL);
+      throw error;
+    }
+    enlist(heap, at);
+    keepProcessForThreads();
+    try {
+      requestIsolate(at, this.#options?.resourceLimits);
+    } catch (error) {
+      finish(heap, at, THREAD_OUTCOME.ERROR, error);
+      throw error;
+    }
+    this.#options = undefined;
+  }
+
+  /** Waits until the thread has ended: true; false when `timeout` passed first. Never throws the thread's error. */
+  async join(options?: WaitOptions): Promise<boolean> {
+    this.#mustBeJoinable();
+    const ended = () => this.#state() === THREAD_STATE.ENDED || undefined;
+    return (await park(this[HEAP], this[AT] + THREAD.SPOT, ended, options)) ?? false;
+  }
+
+  /** The same, blocking the calling thread. */
+  joinSync(options?: SyncWaitOptions): boolean {
+    const deadline = deadlineOf(options?.timeout);
+    this.#mustBeJoinable();
+    const ended = () => this.#state() === THREAD_STATE.ENDED || undefined;
+    return ended() ?? parkSync(this[HEAP], this[AT] + THREAD.SPOT, this[AT], ended, deadline) ?? false;
+  }
+
+  /** What the target returned, once the thread has ended; rejects with the error that escaped it. */
+  async result(): Promise<R> {
+    await this.join();
+    const value = loadValue(heap, heap.i32[this[AT] + THREAD.RESULT]);
+    if (heap.i32[this[AT] + THREAD.OUTCOME] === THREAD_OUTCOME.ERROR) throw value;
+    return value as R;
+  }
+
+  /** Whether it has been started and has not ended. */
+  isAlive(): boolean {
+    const state = this.#state();
+    return state === THREAD_STATE.STARTING || state === THREAD_STATE.RUNNING;
+  }
+
+  /** The thread's number, once it runs: never 0, and no other living thread has it. */
+  get ident(): number | undefined {
+    return heap.load(this[AT] + THREAD.IDENT) || undefined;
+  }
+
+  /** The kernel's id of the thread, once it runs; undefined where the platform doesn't tell. */
+  get nativeId(): number | undefined {
+    return heap.load(this[AT] + THREAD.NATIVE_ID) || undefined;
+  }
+
+  get name(): string {
+    return nameOf(heap, this[AT]);
+  }
+
+  set name(name: string) {
+    rename(heap, this[AT], String(name));
+  }
+
+  /** Whether the process may end without waiting for it. Set it before `start`; afterwards: `RuntimeError`. */
+  get daemon(): boolean {
+    return (heap.load(this[AT] + THREAD.FLAGS) & THREAD_FLAG.DAEMON) !== 0;
+  }
+
+  set daemon(daemon: boolean) {
+    if (this.#state() !== THREAD_STATE.INITIAL) {
+      throw new RuntimeError(`daemon of ${this.toString()} can't be changed any more: set it before start().`);
+    }
+    if (daemon) heap.or(this[AT] + THREAD.FLAGS, THREAD_FLAG.DAEMON);
+    else heap.and(this[AT] + THREAD.FLAGS, ~THREAD_FLAG.DAEMON);
+  }
+
+  /** Aborted by `interrupt`. In the thread itself only (`currentThread().signal`); elsewhere it throws. */
+  get signal(): AbortSignal {
+    if (heap.load(heap.descriptor + ISOLATE.THREAD) !== this[AT]) {
+      throw new RuntimeError(`The signal of ${this.toString()} can only be had inside it: currentThread().signal.`);
+    }
+    return signalOfThisThread(this[AT]);
+  }
+
+  /** Aborts `currentThread().signal` inside the thread, with this reason. */
+  interrupt(reason: unknown = new DOMException(`${this.name} was interrupted`, 'AbortError')): void {
+    const at = this[AT];
+    const message = storeValue(heap, reason);
+    if (heap.cas(at + THREAD.REASON, 0, message) !== 0) {
+      // The first reason stays, as with an AbortController.
+      heap.release(message);
+      return;
+    }
+    heap.or(at + THREAD.FLAGS, THREAD_FLAG.INTERRUPTED);
+    wake(heap, at + THREAD.SPOT, Infinity);
+  }
+
+  /**
+   * Ends the thread by force, wherever it is; resolves when it is gone. What it held is given back, locks that it held
+   * are abandoned, its `result()` rejects. Better: `interrupt`, and a target that heeds its signal.
+   */
+  async terminate(): Promise<void> {
+    const at = this[AT];
+    const state = this.#state();
+    if (heap.load(at + THREAD.FLAGS) & THREAD_FLAG.FOREIGN) {
+      throw new RuntimeError(`${this.toString()} was not started by Thread.start(): it can't be terminated.`);
+    }
+    if (state === THREAD_STATE.INITIAL || state === THREAD_STATE.ENDED) return;
+    // The bit first, then the request: see `mayBeReused` in runner.ts.
+    heap.or(at + THREAD.FLAGS, THREAD_FLAG.TERMINATE);
+    requestTermination(at);
+    await park(heap, at + THREAD.SPOT, () => this.#state() === THREAD_STATE.ENDED || undefined);
+  }
+
+  /** What the thread does: calls the target. Override it in a subclass, as in Python. */
+  protected run(): R | Promise<R> {
+    const { target, args } = this.#options ?? {};
+    return target?.(...(args ?? ([] as unknown as A))) as R;
+  }
+
+  /** @internal */
+  runHere(): unknown {
+    return this.run();
+  }
+
+  /** Joins the thread if it was started. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state() !== THREAD_STATE.INITIAL) await this.join();
+  }
+
+  override toString(): string {
+    const state = ['initial', 'starting', 'started', 'stopped'][this.#state()];
+    const ident = this.ident === undefined ? '' : ` ${this.ident}`;
+    return `<${this.constructor.name}(${this.name}, ${state}${this.daemon ? ' daemon' : ''}${ident})>`;
+  }
+
+  #state(): number {
+    return heap.load(this[AT] + THREAD.STATE);
+  }
+
+  #mustBeJoinable(): void {
+    if (this.#state() === THREAD_STATE.INITIAL)
+      throw new RuntimeError(`${this.toString()} can't be joined before it is started: call start() first.`);
+    if (heap.load(heap.descriptor + ISOLATE.THREAD) === this[AT]) {
+      throw new RuntimeError(`${this.toString()} can't join itself: it would wait for ever.`);
+    }
+  }
+
+  /** Encodes what the thread will run, and which modules it must import first. */
+  #load(): void {
+    const { target, args = [] } = this.#options ?? {};
+    const overridden = this.run !== Thread.prototype.run;
+    if (!overridden && target === undefined && this.#options === undefined) {
+      throw new RuntimeError(`${this.toString()} was made in another thread: start it there.`);
+    }
+    const payload: Payload = overridden
+      ? { self: this as unknown as Thread, args: [], text: `run of ${this.constructor.name}` }
+      : {
+          target: target as Payload['target'],
+          args,
+          text: target ? `target ${describeFunction(target)}` : 'no target',
+        };
+    const at = this[AT];
+    const encoder = pack(payload);
+    try {
+      heap.i32[at + THREAD.MODULES] = storeValue(heap, encoder.functions);
+      heap.i32[at + THREAD.TARGET] = store(heap, encoder);
+    } catch (error) {
+      discard(encoder);
+      throw error;
+    }
+  }
+}
+
+function checkOptions(options: { target?: unknown; args?: unknown }): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(
+      `new Thread(${String(options)}): give an object of options, as in new Thread({ target: fn, args: [1] }).`,
+    );
+  }
+  const { target, args } = options;
+  if (target !== undefined && typeof target !== 'function') {
+    throw new TypeError(`new Thread: target is ${typeof target}, not a function.`);
+  }
+  if (args !== undefined && !Array.isArray(args)) {
+    throw new TypeError('new Thread: args is not an array: one argument is written args: [value].');
+  }
+}
+
+/** Whether the thread that calls is a daemon: its threads are too unless they say otherwise. */
+function currentIsDaemon(): boolean {
+  const current = heap.load(heap.descriptor + ISOLATE.THREAD);
+  return current !== 0 && (heap.load(current + THREAD.FLAGS) & THREAD_FLAG.DAEMON) !== 0;
+}
+
+/** @internal A thread object for an isolate that the library did not start. */
+export function foreignThread(main: boolean): Thread {
+  making = { foreign: true };
+  let thread: Thread;
+  try {
+    thread = main
+      ? new Thread({ name: 'MainThread', daemon: false })
+      : new Thread({ name: `Dummy-${heap.add(SUPER.NEXT_THREAD_NUMBER, 1) + 1}`, daemon: true });
+  } finally {
+    making = undefined;
+  }
+  const at = thread[AT];
+  heap.i32[at + THREAD.IDENT] = heap.ident;
+  heap.i32[at + THREAD.NATIVE_ID] = heap.i32[heap.descriptor + ISOLATE.NATIVE_ID];
+  heap.store(at + THREAD.STATE, THREAD_STATE.RUNNING);
+  enlist(heap, at);
+  if (!main) process.on('exit', () => finishForeign(at));
+  return thread;
+}
+
+function finishForeign(at: number): void {
+  heap.store(at + THREAD.STATE, THREAD_STATE.ENDED);
+  wake(heap, at + THREAD.SPOT, Infinity);
+  delist(heap, at);
+}
+
+/** The signal of the thread that runs here; made when it is first asked for. */
+let current: { at: number; controller: AbortController; over: AbortController } | undefined;
+
+function signalOfThisThread(at: number): AbortSignal {
+  if (current?.at !== at) {
+    const controller = new AbortController();
+    const over = new AbortController();
+    current = { at, controller, over };
+    const interrupted = () => (heap.load(at + THREAD.FLAGS) & THREAD_FLAG.INTERRUPTED) !== 0 || undefined;
+    const abort = () => controller.abort(loadValue(heap, heap.i32[at + THREAD.REASON]));
+    if (interrupted()) abort();
+    else park(heap, at + THREAD.SPOT, interrupted, { signal: over.signal, hold: false }).then(abort, () => {});
+  }
+  return current.controller.signal;
+}
+
+/** @internal The thread that ran here has ended: nothing watches for its interruption any more. */
+export function forgetSignal(): void {
+  current?.over.abort();
+  current = undefined;
+}
+
+defineKind(KIND.THREAD, Thread as never, destroyRecord);

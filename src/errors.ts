@@ -99,3 +99,17 @@ export class WorkerCrashedError extends TelaioError {
     super(message, code, options);
   }
 }
+
+/** A future was cancelled before it ran. */
+export class CancelledError extends TelaioError {
+  constructor(message: string, code = 'TELAIO_CANCELLED', options?: ErrorOptions) {
+    super(message, code, options);
+  }
+}
+
+/** An executor can't run anything any more: its initializer failed, say. */
+export class BrokenExecutor extends TelaioError {
+  constructor(message: string, code = 'TELAIO_BROKEN_EXECUTOR', options?: ErrorOptions) {
+    super(message, code, options);
+  }
+}

@@ -1,3 +1,4 @@
 export * from './errors.ts';
+export * from './futures/index.ts';
 export * from './queue/index.ts';
 export * from './threading/index.ts';

@@ -15,6 +15,7 @@ import {
   BLOB_LIMIT,
   classCodec,
   functionCodec,
+  REFUSED,
   SHORT_ASCII,
   SHORT_ASCII_LIMIT,
   SMALL_INTEGER,
@@ -282,6 +283,8 @@ export class Encoder {
         types.isPromise(value) ? 'await it first' : 'send what it is made from',
       );
     }
+    const refusal = (value as { [REFUSED]?: { what: string; mend: string } })[REFUSED];
+    if (refusal !== undefined) throw this.#refused(refusal.what, refusal.mend);
     // As structured clone does: an instance of a class arrives as a plain object with its own properties.
     this.#entries(prototype === null ? TAG.NULL_OBJECT : TAG.OBJECT, value as Record<string, unknown>);
   }

@@ -16,6 +16,8 @@ export {
   holdingsOf,
   isLibraryClass,
   kindOfClass,
+  letGo,
+  note,
   SharedObject,
   wrap,
   wrapperAt,
@@ -37,6 +39,6 @@ export {
   wake,
   wakeWord,
 } from './parking.ts';
-export { abandonHeld, defineAbandon, reap } from './reaper.ts';
-export { type ClassCodec, classCodec, errorClasses, type FunctionCodec, functionCodec } from './tags.ts';
+export { abandon, abandonHeld, defineAbandon, reap } from './reaper.ts';
+export { type ClassCodec, classCodec, errorClasses, type FunctionCodec, functionCodec, REFUSED } from './tags.ts';
 export { heap, parseHeapSize } from './thread-heap.ts';

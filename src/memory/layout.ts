@@ -56,6 +56,10 @@ export const SUPER = {
   IDLE_COUNT: 24,
   /** The main isolate's ident. */
   MAIN_IDENT: 25,
+  /** Isolates whose thread has ended and that are about to park; atomically. */
+  SETTLING: 26,
+  /** Woken when one has parked, or will not. */
+  IDLE_SPOT: 27,
   /** Head of the list of definitions of shared classes: pushed by compare-and-swap, never taken from. */
   DEFINITIONS: 27,
   /** Class stacks: a 64-bit word each, the low half an address and the high half a tag against ABA. */
@@ -165,7 +169,7 @@ export const KIND = {
   ARRAY: 14,
   WAITER: 15,
   REQUEST: 16,
-  TASK_CHANNEL: 17,
+  TASK: 17,
   DEFINITION: 18,
 } as const;
 export type Kind = (typeof KIND)[keyof typeof KIND];
@@ -201,7 +205,8 @@ export const WAITER = {
   OWNER: 3,
   NEXT: 4,
   SPOT: 5,
-  WORDS: 9,
+  CONDITION: 9,
+  WORDS: 10,
 } as const;
 
 /**
@@ -232,6 +237,9 @@ export const QUEUE = {
   GET_COUNT: 33,
   /** What consumers last saw of PUT_COUNT; under GET_MUTEX. */
   SEEN_PUT_COUNT: 34,
+  /** What the taking of an item is about to make of HEAD and GET_COUNT; under GET_MUTEX, for who finds the taker dead. */
+  NEXT_HEAD: 35,
+  NEXT_GET_COUNT: 36,
 
   /** Consumers park here. */
   NOT_EMPTY: 48,
@@ -332,4 +340,27 @@ export const THREAD_FLAG = {
   COUNTED: 8,
   /** The main thread, or one that the library did not start. */
   FOREIGN: 16,
+} as const;
+
+/** A task of an executor: its state, the function's number and message block, then the arguments as a message has them. */
+export const TASK = {
+  /** TASK_STATE, or the ident of the thread that runs it. */
+  STATE: 2,
+  /** Which function; workers keep those that they have made. */
+  FUNCTION: 3,
+  FUNCTION_MESSAGE: 4,
+  /** References of the modules that the function needs, as a message block. */
+  MODULES_MESSAGE: 5,
+  /** TASK_FORM: what the arguments are. */
+  FORM: 6,
+  BYTES: 7,
+  REFS: 8,
+  STREAM: 9,
+} as const;
+export const TASK_STATE = { PENDING: 0, CANCELLED: -1, DONE: -2 } as const;
+export const TASK_FORM = {
+  /** An array of arguments; the result is what the function returns. */
+  CALL: 0,
+  /** An array of items, each the only argument of a call; the result is an array. */
+  CHUNK: 1,
 } as const;

@@ -70,7 +70,19 @@ export abstract class SharedObject implements Disposable {
   }
 }
 
+/** One for each class: a prototype of its own would cost each object a hidden class. */
+const disposedPrototypes = new Map<string, object>();
+
 function disposedPrototype(name: string): object {
+  let prototype = disposedPrototypes.get(name);
+  if (!prototype) {
+    prototype = makeDisposedPrototype(name);
+    disposedPrototypes.set(name, prototype);
+  }
+  return prototype;
+}
+
+function makeDisposedPrototype(name: string): object {
   const fail = (): never => {
     throw new DisposedError(`This ${name} was disposed in this thread: make a new one, or dispose it later.`);
   };
@@ -189,14 +201,21 @@ const collector = new FinalizationRegistry<number>((slot) => {
  * `object` is collected (and by the reaper). For wrappers, and for views into a record.
  */
 export function hold(object: object, address: number): number {
-  if (free.length === 0) grow();
-  const slot = free.pop()!;
-  threadHeap.i32[slot] = address;
+  const slot = note(address);
   collector.register(object, slot, object);
   return slot;
 }
 
-function letGo(slot: number): void {
+/** The same for a count that no object stands for: give it back with `letGo`. */
+export function note(address: number): number {
+  if (free.length === 0) grow();
+  const slot = free.pop()!;
+  threadHeap.i32[slot] = address;
+  return slot;
+}
+
+/** Gives a count in the holdings back. */
+export function letGo(slot: number): void {
   const address = threadHeap.i32[slot];
   // First out of the table, then released: the reaper must not release it a second time.
   threadHeap.i32[slot] = 0;

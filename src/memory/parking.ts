@@ -28,7 +28,7 @@
 import { availableParallelism } from 'node:os';
 import { deadlineOf, type WaitOptions } from './deadline.ts';
 import type { Heap } from './heap.ts';
-import { ASYNC_WAITS, ISOLATE, KIND, SPOT } from './layout.ts';
+import { ASYNC_WAITS, ISOLATE, KIND, MAX_ISOLATES, SPOT } from './layout.ts';
 import { pause } from './thread-memory.ts';
 
 /**
@@ -147,6 +147,17 @@ export function unpark(heap: Heap, descriptor: number): void {
   wake(heap, spot, 1);
 }
 
+/**
+ * Lets every blocked thread look again. A thread that died between making something visible and its wake-up leaves no
+ * trace of whom it meant. The bare notify changes no word, so a spot that is freed meanwhile comes to no harm.
+ */
+export function nudge(heap: Heap): void {
+  for (let slot = 0; slot < MAX_ISOLATES; slot++) {
+    const spot = heap.load(heap.isolates + slot * ISOLATE.WORDS + ISOLATE.PARKED_SPOT);
+    if (spot !== 0) heap.notify(spot + SPOT.SEQUENCE, Infinity);
+  }
+}
+
 type Waiter = {
   attempt: Attempt<unknown>;
   resolve: (value: never) => void;
@@ -156,7 +167,7 @@ type Waiter = {
 
 /** One isolate's asynchronous waiters at one spot, in order of arrival; `entry` is their place in ASYNC_WAITS. */
 type Watch = { heap: Heap; spot: number; waiters: Set<Waiter>; armed: boolean; entry: number };
-type Station = { watches: Map<number, Watch>; /** Free places in ASYNC_WAITS. */ entries: number[] };
+type Station = { watches: Map<number, Watch> /** Free places in ASYNC_WAITS. */; entries: number[] };
 
 const stations = new Map<Heap, Station>();
 

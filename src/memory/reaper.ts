@@ -8,7 +8,7 @@ import { isMainThread, workerData } from 'node:worker_threads';
 import type { Heap } from './heap.ts';
 import { HOLDINGS, ISOLATE, ISOLATE_STATE } from './layout.ts';
 import { holdingsOf } from './objects.ts';
-import { unpark } from './parking.ts';
+import { nudge, unpark } from './parking.ts';
 import { heap as threadHeap } from './thread-heap.ts';
 
 /** Makes a record of one kind forget a thread that has ended: gives up its lock, say. */
@@ -20,9 +20,14 @@ export function defineAbandon(kind: number, abandon: Abandon): void {
   abandons[kind] = abandon;
 }
 
+/** Makes one record forget a thread that has ended. */
+export function abandon(heap: Heap, address: number, ident: number): void {
+  abandons[heap.kind(address)]?.(heap, address, ident);
+}
+
 /** Marks as abandoned whatever the thread `ident` still holds, of all that its isolate knows. */
 export function abandonHeld(heap: Heap, descriptor: number, ident: number): void {
-  for (const address of holdingsOf(heap, descriptor)) abandons[heap.kind(address)]?.(heap, address, ident);
+  for (const address of holdingsOf(heap, descriptor)) abandon(heap, address, ident);
 }
 
 /**
@@ -35,6 +40,7 @@ export function reap(heap: Heap, descriptor: number, epoch = heap.load(descripto
   if (heap.cas(state, ISOLATE_STATE.LIVE, ISOLATE_STATE.REAPED) !== ISOLATE_STATE.LIVE) return false;
   abandonHeld(heap, descriptor, heap.i32[descriptor + ISOLATE.IDENT]);
   unpark(heap, descriptor);
+  nudge(heap);
   for (let chunk = heap.load(descriptor + ISOLATE.HOLDINGS); chunk !== 0; ) {
     for (let entry = 0; entry < HOLDINGS.PER_CHUNK; entry++) {
       const address = heap.i32[chunk + HOLDINGS.ENTRIES + entry];

@@ -107,3 +107,6 @@ export const classCodec: { current: ClassCodec | undefined } = { current: undefi
 
 /** Error classes that are made again by their name, besides the platform's own. */
 export const errorClasses = new Map<string, { prototype: object }>();
+
+/** An object with this property can't be copied; its value says why and what to do instead. */
+export const REFUSED: unique symbol = Symbol.for('telaio.refused');

@@ -6,6 +6,7 @@ import { Empty, Full, RuntimeError, ShutDown } from '../errors.ts';
 import {
   AT,
   deadlineOf,
+  defineAbandon,
   defineKind,
   HEAP,
   initSpot,
@@ -20,7 +21,7 @@ import {
   waitingAt,
   wake,
 } from '../memory/index.ts';
-import { createRing, drain, drop, type Item, NOTHING, place, prepare, releaseItems, take } from './ring.ts';
+import { close, createRing, drain, drop, type Item, NOTHING, place, prepare, releaseItems, take } from './ring.ts';
 
 const LARGEST = 2 ** 30;
 
@@ -185,7 +186,7 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
   shutdown(options: { immediate?: boolean } = {}): void {
     const heap = this[HEAP];
     const at = this[AT];
-    heap.store(at + QUEUE.SHUT_DOWN, 1);
+    close(heap, at);
     if (options.immediate) {
       const items = drain(heap, at);
       for (let left = items; left > 0 && this.#unfinished() > 0; left--) this.taskDone();
@@ -228,6 +229,19 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
     const bound = this.maxSize > 0 ? ` of ${this.maxSize}` : '';
     const over = this.#isShutDown() ? ', shut down' : '';
     return `<${this.constructor.name} #${this[AT].toString(16)} ${this.qsize()}${bound} items${over}>`;
+  }
+
+  /** @internal Resolves when there is an item, or the queue is shut down; leaves it there. */
+  async untilItem(signal: AbortSignal): Promise<void> {
+    await park(this[HEAP], this[AT] + QUEUE.NOT_EMPTY, () => this.qsize() > 0 || this.#isShutDown() || undefined, {
+      signal,
+    });
+  }
+
+  /** @internal The same, blocking, for so many milliseconds at most. */
+  blockUntilItem(milliseconds: number): void {
+    const arrived = () => this.qsize() > 0 || this.#isShutDown() || undefined;
+    parkSync(this[HEAP], this[AT] + QUEUE.NOT_EMPTY, this[AT], arrived, performance.now() + milliseconds);
   }
 
   #isShutDown(): boolean {
@@ -300,4 +314,10 @@ const OVER: unique symbol = Symbol('over');
 defineKind(KIND.QUEUE, Queue, (heap, at) => {
   releaseItems(heap, heap.i32[at + QUEUE.RING]);
   heap.release(heap.i32[at + QUEUE.RING]);
+});
+// It may have died between a put, a get or a shutdown and the wake-ups that belong to it.
+defineAbandon(KIND.QUEUE, (heap, at) => {
+  wake(heap, at + QUEUE.NOT_EMPTY, Infinity);
+  wake(heap, at + QUEUE.NOT_FULL, Infinity);
+  wake(heap, at + QUEUE.JOIN_SPOT, Infinity);
 });

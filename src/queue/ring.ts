@@ -7,8 +7,11 @@
  * all else as the address of a message block.
  *
  * Who may write what: [HEAD, TAIL) belongs to consumers, the rest to producers. A thread that dies in here leaves its
- * mutex to the next, which counts the records between HEAD and TAIL and so finds both counts again; half-written
- * records lie behind TAIL and never were.
+ * mutex to the next. After a producer, that one counts the records between HEAD and TAIL and so finds PUT_COUNT again;
+ * half-written records lie behind TAIL and never were. A consumer writes down first what HEAD and GET_COUNT are going to
+ * be: if HEAD is there, GET_COUNT is too, or is made so. (Tempting and wrong: to count the records here as well. That
+ * takes PUT_MUTEX, which comes before GET_MUTEX, and while the latter is free in between another consumer goes by the
+ * wrong count.)
  */
 import {
   copyOut,
@@ -103,7 +106,7 @@ export function place(heap: Heap, at: number, item: Item): Placed {
 /** Takes the first item out, or `NOTHING`. */
 export function take(heap: Heap, at: number): unknown {
   const { i32 } = heap;
-  if (lockMutex(heap, at + QUEUE.GET_MUTEX)) repairFromGet(heap, at);
+  lockGetMutex(heap, at);
   let message: number;
   try {
     const count = i32[at + QUEUE.GET_COUNT];
@@ -121,22 +124,22 @@ export function take(heap: Heap, at: number): unknown {
     switch (header & 7) {
       case RECORD.INTEGER: {
         const value = i32[index + 1];
-        leave(heap, at, ring, head + 2, count);
+        leave(heap, at, ring, head + 2, count + 1);
         return value;
       }
       case RECORD.DOUBLE: {
         const value = heap.f64[(index + 2) >> 1];
-        leave(heap, at, ring, head + 4, count);
+        leave(heap, at, ring, head + 4, count + 1);
         return value;
       }
       case RECORD.STREAM: {
         const value = unpack(heap, index + 1, 0);
-        leave(heap, at, ring, head + sizeOf(header), count);
+        leave(heap, at, ring, head + sizeOf(header), count + 1);
         return value;
       }
       default:
         message = i32[index + 1];
-        leave(heap, at, ring, head + 2, count);
+        leave(heap, at, ring, head + 2, count + 1);
     }
   } finally {
     unlockMutex(heap, at + QUEUE.GET_MUTEX);
@@ -149,15 +152,23 @@ export function take(heap: Heap, at: number): unknown {
   }
 }
 
+/**
+ * Lets nothing more in. Under the producers' mutex: one that is past its look at SHUT_DOWN would otherwise put an item in
+ * after the last consumer has found the queue empty and gone.
+ */
+export function close(heap: Heap, at: number): void {
+  if (lockMutex(heap, at + QUEUE.PUT_MUTEX)) repairFromPut(heap, at);
+  heap.store(at + QUEUE.SHUT_DOWN, 1);
+  unlockMutex(heap, at + QUEUE.PUT_MUTEX);
+}
+
 /** Throws all items away without decoding them; returns how many. */
 export function drain(heap: Heap, at: number): number {
-  const putter = lockMutex(heap, at + QUEUE.PUT_MUTEX);
-  const getter = lockMutex(heap, at + QUEUE.GET_MUTEX);
-  if (putter || getter) recount(heap, at);
+  if (lockMutex(heap, at + QUEUE.PUT_MUTEX)) repairFromPut(heap, at);
+  lockGetMutex(heap, at);
   const ring = heap.i32[at + QUEUE.RING];
   const items = releaseItems(heap, ring);
-  heap.store(ring + RING.HEAD, heap.i32[ring + RING.TAIL]);
-  heap.store(at + QUEUE.GET_COUNT, heap.i32[at + QUEUE.PUT_COUNT]);
+  leave(heap, at, ring, heap.i32[ring + RING.TAIL], heap.i32[at + QUEUE.PUT_COUNT]);
   unlockMutex(heap, at + QUEUE.GET_MUTEX);
   unlockMutex(heap, at + QUEUE.PUT_MUTEX);
   return items;
@@ -237,10 +248,21 @@ function advance(heap: Heap, at: number, ring: number, words: number): void {
   heap.store(at + QUEUE.PUT_COUNT, heap.i32[at + QUEUE.PUT_COUNT] + 1);
 }
 
-/** Gives up the ring's first record. */
+/** Gives up the records before `head`. The order is what `lockGetMutex` relies on. */
 function leave(heap: Heap, at: number, ring: number, head: number, count: number): void {
+  heap.i32[at + QUEUE.NEXT_HEAD] = head;
+  heap.i32[at + QUEUE.NEXT_GET_COUNT] = count;
   heap.store(ring + RING.HEAD, head);
-  heap.store(at + QUEUE.GET_COUNT, count + 1);
+  heap.store(at + QUEUE.GET_COUNT, count);
+}
+
+/** Ends what a consumer that died in here had begun. */
+function lockGetMutex(heap: Heap, at: number): void {
+  if (!lockMutex(heap, at + QUEUE.GET_MUTEX)) return;
+  const { i32 } = heap;
+  const done = i32[i32[at + QUEUE.RING] + RING.HEAD] === i32[at + QUEUE.NEXT_HEAD];
+  if (done) heap.store(at + QUEUE.GET_COUNT, i32[at + QUEUE.NEXT_GET_COUNT]);
+  else i32[at + QUEUE.NEXT_GET_COUNT] = i32[at + QUEUE.GET_COUNT];
 }
 
 /** A ring of at least twice the size with the same records. Under PUT_MUTEX; takes the consumers' for the while. */
@@ -249,7 +271,7 @@ function grow(heap: Heap, at: number, old: number, words: number): number {
   let capacity = i32[old + RING.CAPACITY] * 2;
   while (capacity < words * 2) capacity *= 2;
   const ring = createRing(heap, capacity);
-  lockMutex(heap, at + QUEUE.GET_MUTEX);
+  lockGetMutex(heap, at);
   try {
     let tail = 0;
     for (const index of records(heap, old)) {
@@ -259,6 +281,8 @@ function grow(heap: Heap, at: number, old: number, words: number): number {
     }
     i32[ring + RING.TAIL] = tail;
     i32[at + QUEUE.SEEN_HEAD] = 0;
+    // Before the ring is: HEAD is 0 in it, and must not look like something begun.
+    i32[at + QUEUE.NEXT_HEAD] = 0;
     // One word, so whoever comes after a death in here finds the old ring or the new one, each whole.
     heap.store(at + QUEUE.RING, ring);
   } finally {
@@ -268,20 +292,11 @@ function grow(heap: Heap, at: number, old: number, words: number): number {
   return ring;
 }
 
-/** After a death under PUT_MUTEX, which the caller holds now. */
+/** After a death under PUT_MUTEX, which the caller holds now. The order is always put, then get. */
 function repairFromPut(heap: Heap, at: number): void {
-  lockMutex(heap, at + QUEUE.GET_MUTEX);
+  lockGetMutex(heap, at);
   recount(heap, at);
   unlockMutex(heap, at + QUEUE.GET_MUTEX);
-}
-
-/** After a death under GET_MUTEX, which the caller holds now. The order is always put, then get. */
-function repairFromGet(heap: Heap, at: number): void {
-  unlockMutex(heap, at + QUEUE.GET_MUTEX);
-  lockMutex(heap, at + QUEUE.PUT_MUTEX);
-  lockMutex(heap, at + QUEUE.GET_MUTEX);
-  recount(heap, at);
-  unlockMutex(heap, at + QUEUE.PUT_MUTEX);
 }
 
 /** The records between HEAD and TAIL are what is in; the counts may be one off. */

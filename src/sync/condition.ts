@@ -10,13 +10,17 @@
 import { RuntimeError } from '../errors.ts';
 import {
   AT,
+  abandon,
   addressOf,
   CONDITION,
   deadlineOf,
+  defineAbandon,
   defineKind,
   HEAP,
   initSpot,
   KIND,
+  letGo,
+  note,
   park,
   parkSync,
   SharedObject,
@@ -29,6 +33,8 @@ import {
 import type { Guard } from './guard.ts';
 import { type Mutual, RESTORE, RESTORE_SYNC, SAVE } from './mutual.ts';
 import { RLock } from './rlock.ts';
+
+const PASS_ON: unique symbol = Symbol('telaio.passOn');
 
 export class Condition extends SharedObject {
   #lock: Mutual | undefined;
@@ -85,7 +91,8 @@ export class Condition extends SharedObject {
     this.#mustOwn('wait');
     if (options?.signal?.aborted) throw options.signal.reason;
     const { lock } = this;
-    const waiter = this.#join();
+    const slot = this.#join();
+    const waiter = this[HEAP].i32[slot];
     const saved = lock[SAVE]();
     let failure: { reason: unknown } | undefined;
     try {
@@ -94,7 +101,7 @@ export class Condition extends SharedObject {
       failure = { reason };
     }
     await lock[RESTORE](saved);
-    const notified = this.#leave(waiter);
+    const notified = this.#leave(slot);
     // Notified and aborted at once: the notification must not be lost, so it goes to the next.
     if (failure) {
       if (notified) this.#notify(1);
@@ -108,11 +115,12 @@ export class Condition extends SharedObject {
     const deadline = deadlineOf(options?.timeout);
     this.#mustOwn('waitSync');
     const { lock } = this;
-    const waiter = this.#join();
+    const slot = this.#join();
+    const waiter = this[HEAP].i32[slot];
     const saved = lock[SAVE]();
     parkSync(this[HEAP], waiter + WAITER.SPOT, this[AT], () => this.#notified(waiter), deadline);
     lock[RESTORE_SYNC](saved);
-    return this.#leave(waiter);
+    return this.#leave(slot);
   }
 
   /** Waits until `predicate` holds, which is called with the lock held. Its last value: falsy only after a timeout. */
@@ -160,6 +168,22 @@ export class Condition extends SharedObject {
     return `<${this.constructor.name} #${this[AT].toString(16)} over ${this.lock}, ${this.statistics().waiting} waiting>`;
   }
 
+  /**
+   * @internal Wakes one more, for a waiter that died before it could act on its notification. In the reaper's thread, so
+   * without blocking it.
+   */
+  [PASS_ON](): void {
+    const pass = (guard: Guard): void => {
+      this.#notify(1);
+      // Whoever takes the lock next must still hear that its holder died.
+      if (guard.abandoned) abandon(this[HEAP], addressOf(this.lock), this[HEAP].ident);
+      else guard.release();
+    };
+    const guard = this.lock.tryAcquire();
+    if (guard) pass(guard);
+    else this.lock.acquire().then((late) => pass(late!));
+  }
+
   #mustOwn(call: string): void {
     if (!this.lock.isOwned()) {
       throw new RuntimeError(
@@ -172,34 +196,43 @@ export class Condition extends SharedObject {
     return this[HEAP].load(waiter + WAITER.STATE) === 1 || undefined;
   }
 
-  /** Puts a record at the end of the list, with one count for the list and one for the waiter. */
+  /**
+   * Puts a record at the end of the list, with one count for the list and one for the waiter. The latter stands in the
+   * holdings of this isolate, in the slot that is returned: so the record outlives a waiter that dies until the reaper
+   * has looked at its spot.
+   */
   #join(): number {
     const heap = this[HEAP];
     const { i32 } = heap;
     const at = this[AT];
     const waiter = heap.allocate(KIND.WAITER, WAITER.WORDS - 2);
     heap.retain(waiter);
+    const slot = note(waiter);
     i32[waiter + WAITER.STATE] = 0;
     i32[waiter + WAITER.OWNER] = heap.ident;
     i32[waiter + WAITER.NEXT] = 0;
+    i32[waiter + WAITER.CONDITION] = at;
     initSpot(heap, waiter + WAITER.SPOT);
     const tail = i32[at + CONDITION.TAIL];
     if (tail === 0) i32[at + CONDITION.HEAD] = waiter;
     else i32[tail + WAITER.NEXT] = waiter;
     i32[at + CONDITION.TAIL] = waiter;
     heap.add(at + CONDITION.COUNT, 1);
-    return waiter;
+    return slot;
   }
 
   /** With the lock held again: whether the notification came. Takes the record out of the list when it did not. */
-  #leave(waiter: number): boolean {
+  #leave(slot: number): boolean {
     const heap = this[HEAP];
     const { i32 } = heap;
     const at = this[AT];
+    const waiter = i32[slot];
     const notified = i32[waiter + WAITER.STATE] === 1;
     if (!notified) {
       let before = 0;
-      for (let node = i32[at + CONDITION.HEAD]; node !== waiter; node = i32[node + WAITER.NEXT]) before = node;
+      let node = i32[at + CONDITION.HEAD];
+      for (; node !== waiter && node !== 0; node = i32[node + WAITER.NEXT]) before = node;
+      if (node === 0) throw new Error(`${this.toString()} has lost a waiter: its records were overwritten.`);
       const next = i32[waiter + WAITER.NEXT];
       if (before === 0) i32[at + CONDITION.HEAD] = next;
       else i32[before + WAITER.NEXT] = next;
@@ -207,7 +240,7 @@ export class Condition extends SharedObject {
       heap.add(at + CONDITION.COUNT, -1);
       heap.release(waiter);
     }
-    heap.release(waiter);
+    letGo(slot);
     return notified;
   }
 
@@ -218,13 +251,16 @@ export class Condition extends SharedObject {
     for (let left = n; left > 0; ) {
       const waiter = i32[at + CONDITION.HEAD];
       if (waiter === 0) return;
+      // One that died waiting needs none.
+      const alive = heap.descriptorOf(i32[waiter + WAITER.OWNER]) !== 0;
+      // Out of the list and notified in one go: a thread dies only where it calls something, and a record that is out
+      // and not notified would never be.
       i32[at + CONDITION.HEAD] = i32[waiter + WAITER.NEXT];
       if (i32[at + CONDITION.HEAD] === 0) i32[at + CONDITION.TAIL] = 0;
-      heap.add(at + CONDITION.COUNT, -1);
-      if (heap.descriptorOf(i32[waiter + WAITER.OWNER]) === 0) {
-        // It died waiting: its own count with it.
-        heap.release(waiter);
-      } else {
+      i32[at + CONDITION.COUNT]--;
+      i32[waiter + WAITER.STATE] = 1;
+      if (alive) {
+        // Again, atomically: visible before the waiters are looked at.
         heap.store(waiter + WAITER.STATE, 1);
         wake(heap, waiter + WAITER.SPOT, 1);
         left--;
@@ -241,4 +277,10 @@ defineKind(KIND.CONDITION, Condition, (heap, at) => {
     waiter = next;
   }
   heap.release(heap.i32[at + CONDITION.LOCK]);
+});
+defineAbandon(KIND.WAITER, (heap, waiter) => {
+  if (heap.load(waiter + WAITER.STATE) !== 1) return;
+  const at = heap.i32[waiter + WAITER.CONDITION];
+  heap.retain(at);
+  (wrap(heap, at) as Condition)[PASS_ON]();
 });

@@ -6,6 +6,7 @@
 import {
   AT,
   deadlineOf,
+  defineAbandon,
   defineKind,
   EVENT,
   HEAP,
@@ -64,3 +65,5 @@ export class Event extends SharedObject {
 }
 
 defineKind(KIND.EVENT, Event);
+// It may have died between its set() and the wake-up.
+defineAbandon(KIND.EVENT, (heap, at) => wake(heap, at + EVENT.SPOT, Infinity));

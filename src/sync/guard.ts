@@ -1,5 +1,7 @@
+export const GIVE_BACK: unique symbol = Symbol('telaio.giveBack');
+
 /** Gives back what a guard stands for. */
-export type Release = { release(): void };
+export type Release = { [GIVE_BACK](guard: Guard): void };
 
 /**
  * An acquisition. Disposing it gives back what was acquired, so `using guard = lock.acquireSync()` is Python's
@@ -24,7 +26,7 @@ export class Guard implements Disposable {
   release(): void {
     const held = this.#held;
     this.#held = undefined;
-    held?.release();
+    held?.[GIVE_BACK](this);
   }
 
   [Symbol.dispose](): void {

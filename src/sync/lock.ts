@@ -34,8 +34,8 @@ import {
   waitingAt,
   wake,
 } from '../memory/index.ts';
-import { Guard } from './guard.ts';
-import { type Mutual, RESTORE, RESTORE_SYNC, SAVE } from './mutual.ts';
+import { GIVE_BACK, Guard } from './guard.ts';
+import { type Mutual, RESTORE, RESTORE_SYNC, SAVE, type Saved } from './mutual.ts';
 
 const FREE = 0;
 const ABANDONED = -1;
@@ -143,23 +143,28 @@ export class Lock extends SharedObject implements Mutual {
   }
 
   /** @internal For a condition: gives the lock up without touching the user's guard. */
-  [SAVE](): number {
+  [SAVE](): Saved {
+    const saved = { levels: 1, guards: [this.#guard] };
+    this.#guard = undefined;
     free(this[HEAP], this[AT]);
-    return 1;
+    return saved;
   }
 
   /** @internal */
-  async [RESTORE](): Promise<void> {
-    const guard = this.#guard;
+  async [RESTORE]({ guards }: Saved): Promise<void> {
     await this.acquire();
-    this.#guard = guard;
+    this.#guard = guards[0];
   }
 
   /** @internal */
-  [RESTORE_SYNC](): void {
-    const guard = this.#guard;
+  [RESTORE_SYNC]({ guards }: Saved): void {
     this.acquireSync();
-    this.#guard = guard;
+    this.#guard = guards[0];
+  }
+
+  /** @internal Any thread may have released the lock since, and somebody may hold it again: then this guard is spent. */
+  [GIVE_BACK](guard: Guard): void {
+    if (this.#guard === guard && this.isOwned()) this.release();
   }
 }
 
@@ -187,5 +192,7 @@ function free(heap: Heap, at: number): boolean {
 
 defineKind(KIND.LOCK, Lock);
 defineAbandon(KIND.LOCK, (heap, at, ident) => {
-  if (heap.cas(at + LOCK.STATE, ident, ABANDONED) === ident) wake(heap, at + LOCK.SPOT, 1);
+  heap.cas(at + LOCK.STATE, ident, ABANDONED);
+  // Also when it didn't hold it: it may have died between its release and the wake-up.
+  wake(heap, at + LOCK.SPOT, 1);
 });

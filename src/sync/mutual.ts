@@ -5,6 +5,9 @@ export const SAVE: unique symbol = Symbol('telaio.save');
 export const RESTORE: unique symbol = Symbol('telaio.restore');
 export const RESTORE_SYNC: unique symbol = Symbol('telaio.restoreSync');
 
+/** How often a lock was held, and the guards of it: another task of this thread may use the same wrapper meanwhile. */
+export type Saved = { levels: number; guards: (Guard | undefined)[] };
+
 /** What a condition needs of its lock. */
 export interface Mutual extends SharedObject {
   acquire(options?: WaitOptions): Promise<Guard | undefined>;
@@ -14,7 +17,7 @@ export interface Mutual extends SharedObject {
   /** Whether the calling thread holds it. */
   isOwned(): boolean;
   /** Gives it up altogether, however often it was taken; returns what `RESTORE` needs. */
-  [SAVE](): number;
-  [RESTORE](saved: number): Promise<void>;
-  [RESTORE_SYNC](saved: number): void;
+  [SAVE](): Saved;
+  [RESTORE](saved: Saved): Promise<void>;
+  [RESTORE_SYNC](saved: Saved): void;
 }

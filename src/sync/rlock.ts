@@ -29,8 +29,8 @@ import {
   waitingAt,
   wake,
 } from '../memory/index.ts';
-import { Guard } from './guard.ts';
-import { type Mutual, RESTORE, RESTORE_SYNC, SAVE } from './mutual.ts';
+import { GIVE_BACK, Guard } from './guard.ts';
+import { type Mutual, RESTORE, RESTORE_SYNC, SAVE, type Saved } from './mutual.ts';
 
 const FREE = 0;
 const ABANDONED = -1;
@@ -39,6 +39,7 @@ const ABANDONED = -1;
 type Nesting = { lock: RLock; token: number; outer: Nesting | undefined };
 const nestings = new AsyncLocalStorage<Nesting>();
 let lastToken = 0;
+const LARGEST = 2 ** 31 - 1;
 
 export class RLock extends SharedObject implements Mutual {
   #guards: (Guard | undefined)[] = [];
@@ -56,10 +57,10 @@ export class RLock extends SharedObject implements Mutual {
   acquire(options?: { signal?: AbortSignal }): Promise<Guard>;
   acquire(options?: WaitOptions): Promise<Guard | undefined>;
   acquire(options?: WaitOptions): Promise<Guard | undefined> {
-    deadlineOf(options?.timeout);
     const token = this.#token();
-    // An owner never queues behind those who wait for it.
-    if (!options?.signal?.aborted && this.#owns(token)) return Promise.resolve(this.#enter(false));
+    // An owner never queues behind those who wait for it. (`park` looks at the options.)
+    const { timeout = 0, signal } = options ?? {};
+    if (timeout >= 0 && !signal?.aborted && this.#owns(token)) return Promise.resolve(this.#enter(false));
     return park(this[HEAP], this[AT] + RLOCK.SPOT, this.#attempt(token), options);
   }
 
@@ -101,6 +102,8 @@ export class RLock extends SharedObject implements Mutual {
    */
   async run<R>(fn: () => R | Promise<R>): Promise<R> {
     const outer = nestings.getStore();
+    // A word of the record: it starts again before it would not fit.
+    if (lastToken === LARGEST) lastToken = 0;
     const token = this.#token() || ++lastToken;
     return await nestings.run({ lock: this, token, outer }, async () => {
       using _guard = await this.acquire();
@@ -128,30 +131,32 @@ export class RLock extends SharedObject implements Mutual {
   }
 
   /** @internal Gives up all levels, for a condition. */
-  [SAVE](): number {
-    const levels = this[HEAP].i32[this[AT] + RLOCK.LEVELS];
+  [SAVE](): Saved {
+    const saved = { levels: this[HEAP].i32[this[AT] + RLOCK.LEVELS], guards: this.#guards };
+    this.#guards = [];
     this[HEAP].i32[this[AT] + RLOCK.LEVELS] = 0;
     this.#free();
-    return levels;
+    return saved;
   }
 
   /** @internal */
-  async [RESTORE](levels: number): Promise<void> {
-    const guards = this.#guards;
-    this.#guards = [];
+  async [RESTORE](saved: Saved): Promise<void> {
     await this.acquire();
-    this.#restore(levels, guards);
+    this.#restore(saved);
   }
 
   /** @internal */
-  [RESTORE_SYNC](levels: number): void {
-    const guards = this.#guards;
-    this.#guards = [];
+  [RESTORE_SYNC](saved: Saved): void {
     this.acquireSync();
-    this.#restore(levels, guards);
+    this.#restore(saved);
   }
 
-  #restore(levels: number, guards: (Guard | undefined)[]): void {
+  /** @internal */
+  [GIVE_BACK](): void {
+    this.release();
+  }
+
+  #restore({ levels, guards }: Saved): void {
     this.#guards = guards;
     this[HEAP].i32[this[AT] + RLOCK.LEVELS] = levels;
   }
@@ -201,5 +206,7 @@ export class RLock extends SharedObject implements Mutual {
 
 defineKind(KIND.RLOCK, RLock);
 defineAbandon(KIND.RLOCK, (heap, at, ident) => {
-  if (heap.cas(at + RLOCK.OWNER, ident, ABANDONED) === ident) wake(heap, at + RLOCK.SPOT, 1);
+  heap.cas(at + RLOCK.OWNER, ident, ABANDONED);
+  // Also when it didn't own it: it may have died between its release and the wake-up.
+  wake(heap, at + RLOCK.SPOT, 1);
 });

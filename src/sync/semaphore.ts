@@ -6,6 +6,7 @@
 import {
   AT,
   deadlineOf,
+  defineAbandon,
   defineKind,
   HEAP,
   initSpot,
@@ -19,7 +20,7 @@ import {
   waitingAt,
   wake,
 } from '../memory/index.ts';
-import { Guard } from './guard.ts';
+import { GIVE_BACK, Guard } from './guard.ts';
 
 const LARGEST = 2 ** 31 - 1;
 
@@ -80,6 +81,11 @@ export class Semaphore extends SharedObject {
     wake(heap, this[AT] + SEMAPHORE.SPOT, n);
   }
 
+  /** @internal */
+  [GIVE_BACK](): void {
+    this.release();
+  }
+
   /** Takes a permit, runs `fn` to its end, gives it back, also when it throws. */
   async run<R>(fn: () => R | Promise<R>): Promise<R> {
     using _guard = await this.acquire();
@@ -100,3 +106,5 @@ export class Semaphore extends SharedObject {
 }
 
 defineKind(KIND.SEMAPHORE, Semaphore);
+// It may have died between its release and the wake-up; of how many, nobody knows.
+defineAbandon(KIND.SEMAPHORE, (heap, at) => wake(heap, at + SEMAPHORE.SPOT, Infinity));

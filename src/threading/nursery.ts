@@ -17,9 +17,11 @@ import {
   ISOLATE,
   lockMutex,
   parkOnWord,
+  parkSync,
   SUPER,
   THREAD,
   unlockMutex,
+  wake,
   wakeWord,
   wrap,
 } from '../memory/index.ts';
@@ -125,7 +127,10 @@ export function handToIdle(record: number): boolean {
       heap.i32[SUPER.IDLE_COUNT]--;
     }
     unlockMutex(heap, SUPER.IDLE_MUTEX);
-    if (descriptor === 0) return false;
+    if (descriptor === 0) {
+      if (!waitForSettling()) return false;
+      continue;
+    }
     if (heap.descriptorOf(heap.load(descriptor + ISOLATE.IDENT)) === 0) continue;
     heap.i32[descriptor + ISOLATE.MAILBOX_THREAD] = record;
     // Publishes the line above.
@@ -134,12 +139,28 @@ export function handToIdle(record: number): boolean {
   }
 }
 
+/** A thread that has just ended leaves its isolate in a moment: worth waiting for, since a new one takes far longer. */
+const SETTLING_MS = 2;
+
+function waitForSettling(): boolean {
+  if (heap.load(SUPER.SETTLING) <= 0) return false;
+  const parked = () => heap.load(SUPER.IDLE_COUNT) > 0 || undefined;
+  return parkSync(heap, SUPER.IDLE_SPOT, 0, parked, performance.now() + SETTLING_MS) ?? false;
+}
+
+/** This isolate has parked, or goes another way. */
+export function settled(): void {
+  heap.add(SUPER.SETTLING, -1);
+  wake(heap, SUPER.IDLE_SPOT, Infinity);
+}
+
 /** Parks this isolate until it is given a thread: its record, or 0 when it isn't needed any more. */
 export function waitForThread(): number {
   const { descriptor, i32 } = heap;
   lockMutex(heap, SUPER.IDLE_MUTEX);
   if (i32[SUPER.IDLE_COUNT] >= MOST_IDLE) {
     unlockMutex(heap, SUPER.IDLE_MUTEX);
+    settled();
     return 0;
   }
   heap.store(descriptor + ISOLATE.MAILBOX, 0);
@@ -147,6 +168,7 @@ export function waitForThread(): number {
   i32[SUPER.IDLE_HEAD] = descriptor;
   i32[SUPER.IDLE_COUNT]++;
   unlockMutex(heap, SUPER.IDLE_MUTEX);
+  settled();
   parkOnWord(heap, descriptor + ISOLATE.MAILBOX, 0, IDLE_MS);
   if (heap.load(descriptor + ISOLATE.MAILBOX) === 0 && leaveIdle(descriptor)) return 0;
   // Not in the list any more, so somebody is about to write.

@@ -7,6 +7,7 @@ import {
   heap,
   ISOLATE,
   loadValue,
+  SUPER,
   THREAD,
   THREAD_FLAG,
   THREAD_OUTCOME,
@@ -61,7 +62,8 @@ async function runTarget(run: { record: number; text: string }): Promise<unknown
   }
   run.text = payload.text;
   if (payload.self) return await payload.self.runHere();
-  return await payload.target?.(...payload.args);
+  const { target: fn, args } = payload;
+  return await fn?.(...args);
 }
 
 /** The thread that runs here ends with an error: it is reported, and the others are told. */
@@ -86,6 +88,7 @@ function end(outcome: number, result: unknown): void {
   running = undefined;
   forgetSignal();
   abandonHeld(heap, heap.descriptor, heap.ident);
+  heap.add(SUPER.SETTLING, 1);
   finish(heap, record, outcome, result);
 }
 

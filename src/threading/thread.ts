@@ -230,6 +230,19 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
     return target?.(...(args ?? ([] as unknown as A))) as R;
   }
 
+  /** @internal Resolves when the thread has ended, without keeping the process for it. */
+  async whenEnded(): Promise<void> {
+    const ended = () => this.#state() === THREAD_STATE.ENDED || undefined;
+    await park(heap, this[AT] + THREAD.SPOT, ended, { hold: false });
+  }
+
+  /** @internal The error that a thread ended with. */
+  failure(): unknown {
+    if (this.#state() !== THREAD_STATE.ENDED) return undefined;
+    if (heap.i32[this[AT] + THREAD.OUTCOME] !== THREAD_OUTCOME.ERROR) return undefined;
+    return loadValue(heap, heap.i32[this[AT] + THREAD.RESULT]);
+  }
+
   /** @internal */
   runHere(): unknown {
     return this.run();

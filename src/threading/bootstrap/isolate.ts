@@ -4,7 +4,7 @@ import { installModuleHooks } from '../../functions/index.ts';
 import { heap, ISOLATE } from '../../memory/index.ts';
 import '../index.ts';
 import { textOf } from '../except-hook.ts';
-import { type IsolateData, SEAT, waitForThread } from '../nursery.ts';
+import { type IsolateData, SEAT, settled, waitForThread } from '../nursery.ts';
 import { installOutput, writeWhole } from '../output.ts';
 import { endByExit, fail, isRunning, mayBeReused, runThread } from '../runner.ts';
 
@@ -14,7 +14,10 @@ async function live(): Promise<void> {
   for (let next = record; next !== 0; next = waitForThread()) {
     await runThread(next);
     // A parked isolate has nothing in its event loop; one that has must go on turning, and ends when it is done.
-    if (!(await mayBeReused(next)) || !reusable) return;
+    if (!(await mayBeReused(next)) || !reusable) {
+      settled();
+      return;
+    }
   }
 }
 

@@ -1,0 +1,105 @@
+/**
+ * The load hook that gives each user module an evaluator: a direct `eval` in that module's own scope, through which
+ * another thread's function is found by name or rebuilt with the module's imports and variables in reach.
+ *
+ * The evaluator is handed to this registry by a line appended to the module's code rather than exported, so that a
+ * module's namespace looks the same in every thread.
+ */
+import { Module, registerHooks } from 'node:module';
+import { pathToFileURL } from 'node:url';
+
+/** A module's way to run text in its scope, and its `import.meta` where it has one. */
+export type Evaluator = { evaluate: (text: string) => unknown; meta: object | undefined };
+
+/** The name under which modules find the registry; one for all copies of this library in an isolate. */
+const REGISTRY = '$telaioModules';
+type Registry = {
+  (url: string, evaluate: (text: string) => unknown, meta?: object): void;
+  all: Map<string, Evaluator>;
+};
+
+/** Formats in which code can be appended; others (`json`, `wasm`, `addon`) are left alone. */
+const CODE = /^(?:module|commonjs|typescript|module-typescript|commonjs-typescript)$/;
+const NO_CODE = /\.(?:json|node|wasm)(?:$|[?#])/;
+/** This library's own folder (`src` or `dist`), unless it was bundled into the user's file. */
+const own = /\/functions\/hooks\.[jt]s$/.test(import.meta.url) ? new URL('..', import.meta.url).href : undefined;
+
+/** The ES module that is being required just now, and what is thrown when a loader makes CommonJS of it. */
+let required: string | undefined;
+export const TRANSFORMED = Symbol('a loader made CommonJS of an ES module');
+
+/**
+ * Requires an ES module. A loader that patches `require` (tsx) would run a CommonJS copy of it beside the real one: that
+ * throws `TRANSFORMED` before any of its code has run, once the hooks are installed.
+ */
+export function requireModule(path: string, load: (path: string) => unknown): unknown {
+  required = path;
+  try {
+    return load(path);
+  } finally {
+    required = undefined;
+  }
+}
+
+/** The evaluator of a module that was loaded in this isolate after the hook was installed. */
+export const evaluatorOf = (url: string): Evaluator | undefined => registry()?.all.get(url);
+
+export const areHooksInstalled = (): boolean => registry() !== undefined;
+
+/**
+ * From now on each user module that this isolate loads can have closures rebuilt in its scope. Called in every thread
+ * of this library before user code is imported; in the main thread by `node --import telaio/register`. Calling it
+ * again does nothing.
+ */
+export function installModuleHooks(): void {
+  if (registry() !== undefined) return;
+  const all = new Map<string, Evaluator>();
+  const register: Registry = Object.assign(
+    (url: string, evaluate: (text: string) => unknown, meta?: object) => void all.set(url, { evaluate, meta }),
+    { all },
+  );
+  Object.defineProperty(globalThis, REGISTRY, { value: register });
+  registerHooks({
+    load(url, context, nextLoad) {
+      const loaded = nextLoad(url, context);
+      if (!isUserCode(url, loaded.format) || loaded.source == null) return loaded;
+      const line = evaluatorLine(url, loaded.format);
+      const { source } = loaded;
+      if (typeof source === 'string') return { ...loaded, source: source + line };
+      return { ...loaded, source: Buffer.concat([Buffer.from(source as Uint8Array), Buffer.from(line)]) };
+    },
+  });
+  // Loaders that patch CommonJS (tsx) compile what they made of a file without asking the load hooks.
+  const prototype = Module.prototype as unknown as { _compile(text: string, path: string, format?: string): unknown };
+  const compile = prototype._compile;
+  prototype._compile = function (text, path, format) {
+    const url = pathToFileURL(path).href;
+    // What went through the load hooks has its evaluator.
+    if (path === required && format !== 'module' && !text.includes(REGISTRY)) throw TRANSFORMED;
+    const done = typeof text !== 'string' || format === 'module' || text.includes(REGISTRY);
+    return compile.call(
+      this,
+      done || !isUserCode(url, format) ? text : text + evaluatorLine(url, format),
+      path,
+      format,
+    );
+  };
+}
+
+function registry(): Registry | undefined {
+  return (globalThis as { [REGISTRY]?: Registry })[REGISTRY];
+}
+
+function isUserCode(url: string, format: string | null | undefined): boolean {
+  if (!url.startsWith('file:') || (own !== undefined && url.startsWith(own))) return false;
+  return format == null ? !NO_CODE.test(url) : CODE.test(format);
+}
+
+/**
+ * The appended line. Without a known format it must not contain `import.meta`, from which Node would take the file for
+ * an ES module. The parameter's name must not hide a name of the module.
+ */
+function evaluatorLine(url: string, format: string | null | undefined): string {
+  const meta = format === 'module' || format === 'module-typescript' ? ',import.meta' : '';
+  return `\n;globalThis.${REGISTRY}(${JSON.stringify(url)},($telaioText)=>eval($telaioText)${meta});\n`;
+}

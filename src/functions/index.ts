@@ -1,0 +1,6 @@
+/** Functions cross threads: a function taken apart into a plain description and captured values, and put together again. */
+export { captureFunction, describeFunction } from './capture.ts';
+export { installModuleHooks } from './hooks.ts';
+export { isImportingModule, loadModuleOf } from './modules.ts';
+export { type PreparedFunction, prepareFunction, rebuildFunction } from './rebuild.ts';
+export { type AnyFunction, type CapturedFunction, describeReference, type FunctionReference } from './reference.ts';

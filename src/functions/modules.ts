@@ -1,0 +1,97 @@
+/** Loading the module that a reference names, once, and knowing which module is being loaded. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createRequire } from 'node:module';
+import { types } from 'node:util';
+import { FunctionError } from '../errors.ts';
+import { requireModule, TRANSFORMED } from './hooks.ts';
+import { describeReference, type FunctionReference, fileOf } from './reference.ts';
+
+const QUERY = Symbol('a module with a query in its URL');
+const require = createRequire(import.meta.url);
+const namespaces = new Map<string, unknown>();
+const pending = new Map<string, Promise<unknown>>();
+/** The import that the present code runs in: a module's top level, also after an `await` there. */
+const importing = new AsyncLocalStorage<{ url: string; active: boolean }>();
+
+/** What a loaded module exports: its namespace, or `module.exports`. `undefined` while it is not loaded from here. */
+export const namespaceOf = (url: string): unknown => namespaces.get(url);
+
+/**
+ * Imports the module of a reference unless it is loaded already; top-level `await` is fine. Afterwards
+ * `rebuildFunction` needs no loading. Rejects with the module's own error.
+ */
+export async function loadModuleOf(reference: FunctionReference): Promise<void> {
+  const { module, kind, format } = reference;
+  if (module === undefined || kind === 'source' || namespaces.has(module)) return;
+  if (format === 'commonjs') {
+    loadModuleSync(reference);
+    return;
+  }
+  let load = pending.get(module);
+  if (load === undefined) {
+    load = during(module, () => import(module));
+    pending.set(module, load);
+  }
+  try {
+    namespaces.set(module, await load);
+  } finally {
+    pending.delete(module);
+  }
+}
+
+/** The same without waiting; a module with top-level `await` must have been imported before. */
+export function loadModuleSync(reference: FunctionReference): unknown {
+  const module = reference.module!;
+  if (namespaces.has(module)) return namespaces.get(module);
+  let namespace: unknown;
+  try {
+    const path = fileOf(module);
+    // `require` takes paths, which have no query: it would load the file once more.
+    if (reference.format === 'module' && /[?#]/.test(module)) throw QUERY;
+    namespace = during(module, () => (reference.format === 'module' ? requireModule(path, require) : require(path)));
+    if (reference.format === 'module' && !types.isModuleNamespaceObject(namespace)) throw TRANSFORMED;
+  } catch (cause) {
+    throw loadFailure(reference, cause);
+  }
+  namespaces.set(module, namespace);
+  return namespace;
+}
+
+/** URL of the module whose import, begun by this library, the calling code is part of. */
+export function isImportingModule(): string | undefined {
+  const context = importing.getStore();
+  return context?.active === true ? context.url : undefined;
+}
+
+function during<T>(url: string, load: () => T): T {
+  const context = { url, active: true };
+  const end = () => {
+    context.active = false;
+  };
+  let result: T;
+  try {
+    result = importing.run(context, load);
+  } catch (error) {
+    end();
+    throw error;
+  }
+  if (result instanceof Promise) result.then(end, end);
+  else end();
+  return result;
+}
+
+function loadFailure(reference: FunctionReference, cause: unknown): unknown {
+  const code = (cause as { code?: unknown } | null)?.code;
+  const wrong =
+    code === 'ERR_REQUIRE_ASYNC_MODULE'
+      ? "its module uses top-level await, so it can't be loaded synchronously. Import the module in this thread first."
+      : code === 'ERR_REQUIRE_CYCLE_MODULE'
+        ? 'its module is still being imported. Use the function after the import has ended.'
+        : cause === TRANSFORMED
+          ? 'a loader makes CommonJS of modules that are loaded synchronously. Import the module in this thread first.'
+          : cause === QUERY
+            ? "the URL of its module has a query, with which it can't be loaded synchronously. Import the module in this thread first."
+            : undefined;
+  if (wrong === undefined) return cause;
+  return new FunctionError(`Function ${describeReference(reference)} can't be rebuilt: ${wrong}`, undefined, { cause });
+}

@@ -1,0 +1,234 @@
+/**
+ * The outcome of a task that may not have run yet, as Python's `concurrent.futures.Future`. It belongs to the thread
+ * that submitted the task.
+ */
+import { CancelledError, TimeoutError } from '../errors.ts';
+import { deadlineOf, REFUSED, type SyncWaitOptions, type WaitOptions } from '../memory/index.ts';
+
+/** What a future needs of the executor behind it. */
+export type FutureSource = {
+  /** Whether a worker has begun the task. */
+  isRunning(future: Future<unknown>): boolean;
+  /** Takes back a task that no worker has begun; false when one has. */
+  withdraw(future: Future<unknown>): boolean;
+  /** Blocks until the future is done or the deadline has come. */
+  drive(future: Future<unknown>, deadline: number): void;
+  /** Somebody has looked at the outcome, so it isn't silent. */
+  observed(future: Future<unknown>): void;
+};
+
+type Outcome =
+  | { state: 'pending' }
+  | { state: 'value'; value: unknown }
+  | { state: 'error'; error: unknown }
+  | { state: 'cancelled' };
+
+const PENDING: Outcome = { state: 'pending' };
+const CANCELLED: Outcome = { state: 'cancelled' };
+
+export class Future<T> implements PromiseLike<T> {
+  #source: FutureSource;
+  #outcome: Outcome = PENDING;
+  #observed = false;
+  #callbacks: ((future: this) => void)[] | undefined;
+  /** The address of the task's block; 0 once it is done. */
+  /** @internal */ task = 0;
+
+  /** @internal */
+  constructor(source: FutureSource) {
+    this.#source = source;
+  }
+
+  /** The task's value. Rejects with its error, `CancelledError`, `TimeoutError` after `timeout` ms, `signal.reason`. */
+  async result(options?: WaitOptions): Promise<T> {
+    this.#look();
+    if (!this.done()) await this.#settled(options);
+    return this.#value();
+  }
+
+  /** The same, blocking this thread; the workers need nothing from it meanwhile. */
+  resultSync(options?: SyncWaitOptions): T {
+    const deadline = deadlineOf(options?.timeout);
+    this.#look();
+    if (!this.done()) this.#source.drive(this as Future<unknown>, deadline);
+    if (!this.done()) throw new TimeoutError(`The task was not done in ${options?.timeout} ms.`);
+    return this.#value();
+  }
+
+  /** The error that the task ended with, undefined when it ended well. Rejects as `result` does in all other cases. */
+  async exception(options?: WaitOptions): Promise<unknown> {
+    this.#look();
+    if (!this.done()) await this.#settled(options);
+    if (this.#outcome.state === 'cancelled') throw cancelled();
+    return this.#outcome.state === 'error' ? this.#outcome.error : undefined;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: a future can be awaited
+  then<A = T, B = never>(
+    fulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.result().then(fulfilled, rejected);
+  }
+
+  catch<B = never>(rejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+    return this.result().catch(rejected);
+  }
+
+  finally(run?: (() => void) | null): Promise<T> {
+    return this.result().finally(run);
+  }
+
+  /** Cancels the task if no worker has begun it: true; false when it runs or is done. */
+  cancel(): boolean {
+    if (this.#outcome.state === 'cancelled') return true;
+    if (this.done() || !this.#source.withdraw(this as Future<unknown>)) return false;
+    this.settle(CANCELLED);
+    return true;
+  }
+
+  cancelled(): boolean {
+    return this.#outcome.state === 'cancelled';
+  }
+
+  /** Whether a worker is at it now; it can't be cancelled any more. */
+  running(): boolean {
+    return !this.done() && this.#source.isRunning(this as Future<unknown>);
+  }
+
+  /** Whether it has ended: with a value, with an error, or cancelled. */
+  done(): boolean {
+    return this.#outcome.state !== 'pending';
+  }
+
+  /** Calls `fn` with this future once it is done, at once when it is. What `fn` throws is an uncaught exception. */
+  addDoneCallback(fn: (future: this) => void): void {
+    this.#look();
+    if (this.done()) run(fn, this);
+    else this.#watch(fn);
+  }
+
+  /** @internal Without counting as a look at the outcome. */
+  onDone(fn: (future: this) => void): void {
+    if (this.done()) fn(this);
+    else this.#watch(fn);
+  }
+
+  /** @internal */
+  get error(): unknown {
+    return this.#outcome.state === 'error' ? this.#outcome.error : undefined;
+  }
+
+  /** @internal */
+  get value(): unknown {
+    return this.#outcome.state === 'value' ? this.#outcome.value : undefined;
+  }
+
+  /** @internal */
+  get failed(): boolean {
+    return this.#outcome.state === 'error';
+  }
+
+  /** @internal */
+  get seen(): boolean {
+    return this.#observed;
+  }
+
+  /** @internal Somebody has the outcome. */
+  markSeen(): void {
+    this.#look();
+  }
+
+  /** @internal The outcome, once. */
+  settle(outcome: Outcome): void {
+    if (this.done()) return;
+    this.#outcome = outcome;
+    const callbacks = this.#callbacks;
+    this.#callbacks = undefined;
+    for (const callback of callbacks ?? []) run(callback, this);
+  }
+
+  get [REFUSED](): { what: string; mend: string } {
+    return { what: 'a Future belongs to the thread that submitted the task', mend: 'send its result, or a Queue' };
+  }
+
+  toString(): string {
+    const state =
+      this.#outcome.state === 'pending'
+        ? this.running()
+          ? 'running'
+          : 'pending'
+        : this.#outcome.state === 'cancelled'
+          ? 'cancelled'
+          : 'finished';
+    return `<Future ${state}>`;
+  }
+
+  #look(): void {
+    if (this.#observed) return;
+    this.#observed = true;
+    this.#source.observed(this as Future<unknown>);
+  }
+
+  #watch(fn: (future: this) => void): void {
+    this.#callbacks ??= [];
+    this.#callbacks.push(fn);
+  }
+
+  #settled(options: WaitOptions | undefined): Promise<void> {
+    const { signal } = options ?? {};
+    const deadline = deadlineOf(options?.timeout);
+    return new Promise<void>((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      let timer: NodeJS.Timeout | undefined;
+      const over = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const onAbort = (): void => {
+        over();
+        reject(signal!.reason);
+      };
+      signal?.addEventListener('abort', onAbort);
+      if (deadline !== Infinity) {
+        timer = setTimeout(
+          () => {
+            over();
+            reject(new TimeoutError(`The task was not done in ${options!.timeout} ms.`));
+          },
+          Math.min(deadline - performance.now(), 2 ** 31 - 1),
+        );
+      }
+      this.#watch(() => {
+        over();
+        resolve();
+      });
+    });
+  }
+
+  #value(): T {
+    switch (this.#outcome.state) {
+      case 'value':
+        return this.#outcome.value as T;
+      case 'error':
+        throw this.#outcome.error;
+      default:
+        throw cancelled();
+    }
+  }
+}
+
+function run<F>(callback: (future: F) => void, future: F): void {
+  try {
+    callback(future);
+  } catch (error) {
+    // Not into the executor's loop: there it would take other tasks with it.
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+function cancelled(): CancelledError {
+  return new CancelledError('The task was cancelled before it ran.');
+}

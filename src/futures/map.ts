@@ -1,0 +1,295 @@
+/**
+ * `Executor.map`: chunks of items go out as tasks, their results come back as one asynchronous iterable.
+ *
+ * Eager: all chunks are submitted in the call. Lazy: at most `bufferSize` items are in flight or waiting to be read;
+ * the next chunk goes out when one has been read.
+ */
+import { TimeoutError } from '../errors.ts';
+import { deadlineOf } from '../memory/index.ts';
+import type { Future } from './future.ts';
+import type { ChunkOutcome } from './worker.ts';
+
+export type MapOptions = {
+  /** Items that travel together, 1 by default: more makes each cheaper, and the last worker may wait for the longest. */
+  chunkSize?: number;
+  /** Items in flight at most; makes `map` lazy. */
+  bufferSize?: number;
+  /** false: results as they come, not in the order of the items. */
+  ordered?: boolean;
+  /** Milliseconds from the call of `map` to the last result; then iteration throws `TimeoutError`. */
+  timeout?: number;
+  /** Aborting it cancels what has not begun, and iteration throws `signal.reason`. */
+  signal?: AbortSignal;
+};
+
+export type MapResult<R> = AsyncIterableIterator<R> &
+  AsyncDisposable & {
+    /** All results in an array. */
+    toArray(): Promise<R[]>;
+  };
+
+export type Submitter = {
+  /** Workers at most. */
+  workers: number;
+  /** A way to submit chunks of one function, which is encoded once. */
+  chunksOf(fn: (item: unknown) => unknown): { submit(items: unknown[]): Future<ChunkOutcome>; close(): void };
+};
+
+export function mapOver(
+  submitter: Submitter,
+  fn: (item: unknown) => unknown,
+  items: Iterable<unknown> | AsyncIterable<unknown>,
+  options: MapOptions,
+): MapResult<unknown> {
+  const { chunkSize = 1, ordered = true, timeout, signal } = options;
+  const asynchronous = Symbol.asyncIterator in items;
+  const bufferSize = options.bufferSize ?? (asynchronous ? submitter.workers * 4 * chunkSize : Infinity);
+  for (const [name, value] of Object.entries({ chunkSize, bufferSize })) {
+    if (!(value >= 1) || (value !== Infinity && !Number.isInteger(value))) {
+      throw new RangeError(`map: ${name} is ${String(value)}: give a whole number, 1 or more.`);
+    }
+  }
+  const deadline = deadlineOf(timeout);
+  signal?.throwIfAborted();
+  const chunks = submitter.chunksOf(fn);
+  const results = new MapResults(chunks, { ordered, deadline, timeout, signal, bufferSize, chunkSize });
+  if (asynchronous) results.pullFrom((items as AsyncIterable<unknown>)[Symbol.asyncIterator]());
+  else if (bufferSize === Infinity) results.submitAll(items as Iterable<unknown>);
+  else results.pullFrom((items as Iterable<unknown>)[Symbol.iterator]());
+  return results;
+}
+
+type Chunks = ReturnType<Submitter['chunksOf']>;
+type Settings = {
+  ordered: boolean;
+  deadline: number;
+  timeout: number | undefined;
+  signal: AbortSignal | undefined;
+  bufferSize: number;
+  chunkSize: number;
+};
+
+class MapResults implements MapResult<unknown> {
+  #chunks: Chunks;
+  #settings: Settings;
+  #source: Iterator<unknown> | AsyncIterator<unknown> | undefined;
+  /** Futures in the order in which their results are to be read. */
+  #waiting = new Set<Future<ChunkOutcome>>();
+  /** What has come back and not been read: for `ordered: false`. */
+  #ready: Future<ChunkOutcome>[] = [];
+  #wakeReader: (() => void) | undefined;
+  #values: unknown[] = [];
+  #next = 0;
+  #failure: { error: unknown } | undefined;
+  #inFlight = 0;
+  #exhausted = false;
+  #over = false;
+  #pulling: Promise<void> | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(chunks: Chunks, settings: Settings) {
+    this.#chunks = chunks;
+    this.#settings = settings;
+    settings.signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  submitAll(items: Iterable<unknown>): void {
+    let chunk: unknown[] = [];
+    for (const item of items) {
+      chunk.push(item);
+      if (chunk.length === this.#settings.chunkSize) {
+        this.#submit(chunk);
+        chunk = [];
+      }
+    }
+    if (chunk.length > 0) this.#submit(chunk);
+    this.#sourceEnded();
+  }
+
+  pullFrom(source: Iterator<unknown> | AsyncIterator<unknown>): void {
+    this.#source = source;
+    this.#pull();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Calls are served one after the other, so that readers that don't wait get the results in order all the same. */
+  next(): Promise<IteratorResult<unknown, undefined>> {
+    const turn = this.#turn.then(() => this.#advance());
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async return(): Promise<IteratorResult<unknown, undefined>> {
+    await this.#close();
+    return { done: true, value: undefined };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+  }
+
+  async toArray(): Promise<unknown[]> {
+    const all: unknown[] = [];
+    for await (const value of this) all.push(value);
+    return all;
+  }
+
+  async #advance(): Promise<IteratorResult<unknown, undefined>> {
+    for (;;) {
+      if (this.#next < this.#values.length) return { done: false, value: this.#values[this.#next++] };
+      if (this.#failure) {
+        const { error } = this.#failure;
+        await this.#close();
+        throw error;
+      }
+      if (this.#over) return { done: true, value: undefined };
+      const found = await this.#nextFuture();
+      if (found === undefined) {
+        if (!this.#failure) await this.#close();
+        continue;
+      }
+      const { future } = found;
+      try {
+        const outcome = await future.result(this.#patience());
+        this.#values = outcome.values;
+        this.#next = 0;
+        if (outcome.failed) this.#failure = outcome.failed;
+      } catch (error) {
+        this.#failure = { error: error instanceof TimeoutError && !future.done() ? this.#tooLate() : error };
+      }
+      this.#inFlight -= this.#settings.chunkSize;
+      this.#pull();
+    }
+  }
+
+  /** The future to read next, wrapped since it is thenable; undefined when there is none and none will come. */
+  async #nextFuture(): Promise<{ future: Future<ChunkOutcome> } | undefined> {
+    for (;;) {
+      if (this.#settings.ordered) {
+        for (const future of this.#waiting) {
+          this.#waiting.delete(future);
+          return { future };
+        }
+      } else {
+        const future = this.#ready.shift();
+        if (future) return { future };
+      }
+      if (this.#failure || (this.#exhausted && this.#waiting.size === 0)) return undefined;
+      await new Promise<void>((resolve, reject) => {
+        const left = this.#settings.deadline - performance.now();
+        const timer =
+          left === Infinity
+            ? undefined
+            : setTimeout(() => reject(this.#tooLate()), Math.max(0, Math.min(left, 2 ** 31 - 1)));
+        this.#wakeReader = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }).catch((error) => {
+        this.#failure = { error };
+      });
+    }
+  }
+
+  #submit(items: unknown[]): void {
+    const future = this.#chunks.submit(items);
+    this.#inFlight += this.#settings.chunkSize;
+    this.#waiting.add(future);
+    if (!this.#settings.ordered) {
+      future.onDone(() => {
+        if (!this.#waiting.delete(future)) return;
+        this.#ready.push(future);
+        this.#wake();
+      });
+    }
+  }
+
+  /** Takes items from the source as long as there is room, one pull at a time. */
+  #pull(): void {
+    if (this.#source === undefined || this.#pulling || this.#exhausted || this.#over) return;
+    this.#pulling = this.#pullWhileRoom().then(
+      () => {
+        this.#pulling = undefined;
+      },
+      (error) => {
+        this.#pulling = undefined;
+        this.#exhausted = true;
+        this.#failure ??= { error };
+        this.#wake();
+      },
+    );
+  }
+
+  async #pullWhileRoom(): Promise<void> {
+    const { chunkSize, bufferSize } = this.#settings;
+    while (!this.#over && this.#inFlight + chunkSize <= Math.max(bufferSize, chunkSize)) {
+      const chunk: unknown[] = [];
+      while (chunk.length < chunkSize) {
+        const step = this.#source!.next();
+        const { done, value } = step instanceof Promise ? await step : await (step as IteratorResult<unknown>);
+        if (done) {
+          if (chunk.length > 0 && !this.#over) this.#submit(chunk);
+          this.#sourceEnded();
+          return;
+        }
+        chunk.push(value);
+      }
+      if (!this.#over) this.#submit(chunk);
+      this.#wake();
+    }
+  }
+
+  #sourceEnded(): void {
+    this.#exhausted = true;
+    this.#chunks.close();
+    this.#wake();
+  }
+
+  #wake(): void {
+    const wake = this.#wakeReader;
+    this.#wakeReader = undefined;
+    wake?.();
+  }
+
+  #onAbort = (): void => {
+    this.#failure = { error: this.#settings.signal!.reason };
+    this.#values = [];
+    this.#cancelRest();
+    this.#wake();
+  };
+
+  #patience(): { timeout?: number; signal?: AbortSignal } {
+    const { deadline, signal } = this.#settings;
+    return { signal, timeout: deadline === Infinity ? undefined : Math.max(0, deadline - performance.now()) };
+  }
+
+  #tooLate(): TimeoutError {
+    return new TimeoutError(`map was not done in ${this.#settings.timeout} ms.`);
+  }
+
+  #cancelRest(): void {
+    for (const future of [...this.#waiting, ...this.#ready]) {
+      // Whoever stops reading has decided about the rest.
+      future.markSeen();
+      future.cancel();
+    }
+    this.#waiting.clear();
+    this.#ready = [];
+  }
+
+  async #close(): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    this.#settings.signal?.removeEventListener('abort', this.#onAbort);
+    this.#cancelRest();
+    this.#wake();
+    if (!this.#exhausted) {
+      this.#exhausted = true;
+      this.#chunks.close();
+      await this.#source?.return?.();
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/** Waiting for several futures, as Python's `concurrent.futures.wait` and `as_completed`. */
+import { TimeoutError } from '../errors.ts';
+import { deadlineOf } from '../memory/index.ts';
+import type { Future } from './future.ts';
+
+export type ReturnWhen = 'FIRST_COMPLETED' | 'FIRST_EXCEPTION' | 'ALL_COMPLETED';
+export const FIRST_COMPLETED = 'FIRST_COMPLETED';
+export const FIRST_EXCEPTION = 'FIRST_EXCEPTION';
+export const ALL_COMPLETED = 'ALL_COMPLETED';
+
+type AnyFuture = Future<unknown>;
+
+/**
+ * Resolves when all are done, or the first, or the first with an error (`returnWhen`), or when `timeout` (milliseconds)
+ * has passed: the futures that are done by then, and those that are not. Doesn't look at their outcomes.
+ */
+export function wait<F extends AnyFuture>(
+  futures: Iterable<F>,
+  options: { timeout?: number; returnWhen?: ReturnWhen } = {},
+): Promise<{ done: Set<F>; notDone: Set<F> }> {
+  const { timeout, returnWhen = ALL_COMPLETED } = options;
+  if (![ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION].includes(returnWhen)) {
+    throw new RangeError(
+      `wait: returnWhen is ${String(returnWhen)}: give ALL_COMPLETED, FIRST_COMPLETED or FIRST_EXCEPTION.`,
+    );
+  }
+  const deadline = deadlineOf(timeout);
+  const notDone = new Set(futures);
+  const done = new Set<F>();
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
+    let over = false;
+    const finish = (): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      resolve({ done, notDone });
+    };
+    const moved = (future: F): void => {
+      if (over) return;
+      notDone.delete(future);
+      done.add(future);
+      if (notDone.size === 0 || returnWhen === FIRST_COMPLETED || (returnWhen === FIRST_EXCEPTION && future.failed))
+        finish();
+    };
+    // All that are done already, before any of them may end it.
+    const already = [...notDone].filter((future) => future.done());
+    for (const future of already) {
+      notDone.delete(future);
+      done.add(future);
+    }
+    if (
+      notDone.size === 0 ||
+      (done.size > 0 && returnWhen === FIRST_COMPLETED) ||
+      (returnWhen === FIRST_EXCEPTION && already.some((future) => future.failed))
+    ) {
+      finish();
+      return;
+    }
+    for (const future of [...notDone]) future.onDone(() => moved(future));
+    const left = deadline - performance.now();
+    if (left !== Infinity) timer = setTimeout(finish, Math.max(0, Math.min(left, 2 ** 31 - 1)));
+  });
+}
+
+/** The futures as they get done, each once. Throws `TimeoutError` when `timeout` (milliseconds, from the call) passes first. */
+export function asCompleted<F extends AnyFuture>(
+  futures: Iterable<F>,
+  options: { timeout?: number } = {},
+): AsyncGenerator<F, void, undefined> {
+  const deadline = deadlineOf(options.timeout);
+  const all = new Set(futures);
+  const ready: F[] = [];
+  let wake: (() => void) | undefined;
+  for (const future of all) {
+    future.onDone(() => {
+      ready.push(future);
+      wake?.();
+    });
+  }
+  return (async function* () {
+    for (let given = 0; given < all.size; given++) {
+      if (ready.length === 0) {
+        await new Promise<void>((resolve, reject) => {
+          const left = deadline - performance.now();
+          const late = (): void =>
+            reject(
+              new TimeoutError(`${all.size - given} of ${all.size} futures were not done in ${options.timeout} ms.`),
+            );
+          const timer = left === Infinity ? undefined : setTimeout(late, Math.max(0, Math.min(left, 2 ** 31 - 1)));
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+        wake = undefined;
+      }
+      yield ready.shift()!;
+    }
+  })();
+}

@@ -1,0 +1,165 @@
+/** A pool worker's life: takes task addresses from the ring, runs them, puts the outcomes on the way back. */
+
+import { Empty, ShutDown } from '../errors.ts';
+import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
+import { heap, loadValue, TASK, TASK_FORM, TASK_STATE } from '../memory/index.ts';
+import type { Queue } from '../queue/index.ts';
+import { argumentsOf } from './task.ts';
+
+/**
+ * What comes back: the task, whether it ended well, and its value or error. Or, before the first task: minus the
+ * worker's ident, whether its initializer ended well, and the error.
+ */
+export type Outcome = [task: number, ok: boolean, value: unknown];
+
+/** The outcome of a chunk: values up to the first error, and that error. */
+export type ChunkOutcome = { values: unknown[]; failed?: { error: unknown } };
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/** Tasks that run without a turn of the event loop in between at most, and for how long, in milliseconds. */
+const MOST_WITHOUT_TURN = 256;
+const LONGEST_WITHOUT_TURN_MS = 10;
+const MOST_FUNCTIONS = 1024;
+
+/** Functions that this worker has made, by number; numbers are one executor's, an isolate may serve several in turn. */
+const functions = new Map<number, AnyFunction>();
+
+export type WorkerOptions = {
+  initializer?: AnyFunction;
+  initArgs: unknown[];
+  idleTimeout?: number;
+  maxTasksPerWorker?: number;
+};
+
+export async function serve(tasks: Queue<number>, outcomes: Queue<Outcome>, options: WorkerOptions): Promise<void> {
+  functions.clear();
+  const { initializer, initArgs, idleTimeout: timeout, maxTasksPerWorker = Infinity } = options;
+  try {
+    await initializer?.(...initArgs);
+  } catch (error) {
+    outcomes.putSync([-heap.ident, false, error]);
+    return;
+  }
+  outcomes.putSync([-heap.ident, true, undefined]);
+  let sinceTurn = 0;
+  let served = 0;
+  let turned = performance.now();
+  for (;;) {
+    let task: number | undefined;
+    try {
+      task = tasks.tryGet();
+      if (
+        task === undefined ||
+        ++sinceTurn >= MOST_WITHOUT_TURN ||
+        performance.now() - turned > LONGEST_WITHOUT_TURN_MS
+      ) {
+        // What earlier tasks left in the event loop gets its turn: rejections nobody handled, finalizers, timers.
+        await new Promise((resolve) => setImmediate(resolve));
+        sinceTurn = 0;
+        turned = performance.now();
+      }
+      if (task === undefined) {
+        // Blocking is cheaper to wake from; but not while the event loop has something of its own to do.
+        const busy = process.getActiveResourcesInfo().some((name) => name !== 'Immediate');
+        task = busy ? await tasks.get({ timeout }) : tasks.getSync({ timeout });
+      }
+    } catch (error) {
+      if (error instanceof ShutDown || error instanceof Empty) return;
+      throw error;
+    }
+    if (heap.cas(task + TASK.STATE, TASK_STATE.PENDING, heap.ident) === TASK_STATE.PENDING) {
+      const running = runTask(task, outcomes);
+      if (running !== undefined) await running;
+    }
+    heap.release(task);
+    if (++served >= maxTasksPerWorker) return;
+  }
+}
+
+/** Runs a task and sends its outcome; a promise only when there is something to wait for. */
+function runTask(task: number, outcomes: Queue<Outcome>): Promise<void> | undefined {
+  try {
+    const fn = functions.get(heap.i32[task + TASK.FUNCTION]);
+    if (fn === undefined) return prepareAndRun(task, outcomes);
+    const value = call(task, fn);
+    if (isThenable(value)) return settle(task, value, outcomes);
+    send(outcomes, task, true, value);
+  } catch (error) {
+    send(outcomes, task, false, error);
+  }
+  return undefined;
+}
+
+async function prepareAndRun(task: number, outcomes: Queue<Outcome>): Promise<void> {
+  try {
+    const { i32 } = heap;
+    const references = loadValue(heap, i32[task + TASK.MODULES_MESSAGE]) as FunctionReference[];
+    // Imported here, where a module may use top-level await; decoding only finds what is loaded.
+    for (const reference of references) await loadModuleOf(reference);
+    const fn = loadValue(heap, i32[task + TASK.FUNCTION_MESSAGE]) as AnyFunction;
+    if (functions.size >= MOST_FUNCTIONS) functions.delete(functions.keys().next().value!);
+    if (i32[task + TASK.FUNCTION] !== 0) functions.set(i32[task + TASK.FUNCTION], fn);
+    send(outcomes, task, true, await call(task, fn));
+  } catch (error) {
+    send(outcomes, task, false, error);
+  }
+}
+
+async function settle(task: number, value: PromiseLike<unknown>, outcomes: Queue<Outcome>): Promise<void> {
+  try {
+    send(outcomes, task, true, await value);
+  } catch (error) {
+    send(outcomes, task, false, error);
+  }
+}
+
+function call(task: number, fn: AnyFunction): unknown {
+  const args = argumentsOf(task);
+  return heap.i32[task + TASK.FORM] === TASK_FORM.CALL ? fn(...args) : callEach(fn, args);
+}
+
+/** Calls the function for each item; turns into a promise at the first that gives one. */
+function callEach(fn: AnyFunction, items: unknown[]): ChunkOutcome | Promise<ChunkOutcome> {
+  const values: unknown[] = [];
+  try {
+    for (const item of items) {
+      const value = fn(item);
+      if (isThenable(value)) return awaitEach(fn, items, values, value);
+      values.push(value);
+    }
+  } catch (error) {
+    return { values, failed: { error } };
+  }
+  return { values };
+}
+
+async function awaitEach(
+  fn: AnyFunction,
+  items: unknown[],
+  values: unknown[],
+  first: PromiseLike<unknown>,
+): Promise<ChunkOutcome> {
+  try {
+    values.push(await first);
+    while (values.length < items.length) values.push(await fn(items[values.length]));
+  } catch (error) {
+    return { values, failed: { error } };
+  }
+  return { values };
+}
+
+function send(outcomes: Queue<Outcome>, task: number, ok: boolean, value: unknown): void {
+  try {
+    outcomes.putSync([task, ok, value]);
+  } catch (error) {
+    if (error instanceof ShutDown) return;
+    // The result can't be copied, or there is no room for it: that is the outcome then.
+    outcomes.putSync([task, false, error]);
+  }
+  heap.store(task + TASK.STATE, TASK_STATE.DONE);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function';
+}

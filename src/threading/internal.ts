@@ -1,0 +1,3 @@
+/** What the floors above need of this one and users do not. */
+export { textOf } from './except-hook.ts';
+export { writeWhole } from './output.ts';

@@ -7,13 +7,13 @@ import { deadlineOf, REFUSED, type SyncWaitOptions, type WaitOptions } from '../
 
 /** What a future needs of the executor behind it. */
 export type FutureSource = {
-  /** Whether a worker has begun the task. */
+  /** @internal Whether a worker has begun the task. */
   isRunning(future: Future<unknown>): boolean;
-  /** Takes back a task that no worker has begun; false when one has. */
+  /** @internal Takes back a task that no worker has begun; false when one has. */
   withdraw(future: Future<unknown>): boolean;
-  /** Blocks until the future is done or the deadline has come. */
+  /** @internal Blocks until the future is done or the deadline has come. */
   drive(future: Future<unknown>, deadline: number): void;
-  /** Somebody has looked at the outcome, so it isn't silent. */
+  /** @internal Somebody has looked at the outcome, so it isn't silent. */
   observed(future: Future<unknown>): void;
 };
 

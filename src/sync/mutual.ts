@@ -14,10 +14,12 @@ export interface Mutual extends SharedObject {
   acquireSync(options?: SyncWaitOptions): Guard | undefined;
   tryAcquire(): Guard | undefined;
   release(): void;
-  /** Whether the calling thread holds it. */
+  /** @internal Whether the calling thread holds it. */
   isOwned(): boolean;
-  /** Gives it up altogether, however often it was taken; returns what `RESTORE` needs. */
+  /** @internal Gives it up altogether, however often it was taken; returns what `RESTORE` needs. */
   [SAVE](): Saved;
+  /** @internal */
   [RESTORE](saved: Saved): Promise<void>;
+  /** @internal */
   [RESTORE_SYNC](saved: Saved): void;
 }

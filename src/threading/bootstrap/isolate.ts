@@ -2,6 +2,8 @@
 import { workerData } from 'node:worker_threads';
 import { installModuleHooks } from '../../functions/index.ts';
 import { heap, ISOLATE } from '../../memory/index.ts';
+// Whatever kind of shared object arrives, its class is here.
+import '../../shared/index.ts';
 import '../index.ts';
 import { textOf } from '../except-hook.ts';
 import { type IsolateData, SEAT, settled, waitForThread } from '../nursery.ts';

@@ -1,0 +1,2 @@
+declare const task: (value: number) => number;
+export default task;

@@ -1,0 +1,2 @@
+// The empty task, as piscina wants it: the default export of a file.
+export default (value) => value;

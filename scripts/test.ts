@@ -1,0 +1,50 @@
+/**
+ * `npm test`: everything that CI runs. Style, types, the tests on the development Node and on the oldest supported one;
+ * the runners' closing lines again at the end. Arguments go to `node --test` (files, --test-name-pattern …), and then
+ * only the tests run, on the development Node.
+ */
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const modules = `${root}node_modules/`;
+const chosen = process.argv.slice(2);
+const closing: string[] = [];
+let failed = false;
+
+if (chosen.length > 0) {
+  testOn('this Node', process.execPath, chosen);
+} else {
+  step('style', process.execPath, [`${modules}@biomejs/biome/bin/biome`, 'check', '--error-on-warnings', '.']);
+  step('types', process.execPath, [`${modules}typescript/bin/tsc`, '--noEmit', '-p', 'tsconfig.json']);
+  const files = globSync('test/**/*.test.ts', { cwd: root }).sort();
+  testOn(process.version, process.execPath, files);
+  testOn('Node 24', `${modules}node24/bin/node`, files);
+}
+console.log(closing.join('\n'));
+process.exitCode = failed ? 1 : 0;
+
+function step(name: string, command: string, args: string[]): void {
+  const started = performance.now();
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) failed = true;
+  closing.push(
+    `${name}: ${status === 0 ? 'well' : 'FAILED'} in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  );
+}
+
+function testOn(name: string, node: string, args: string[]): void {
+  const started = performance.now();
+  console.log(`\n— tests on ${name}`);
+  const { status, stdout } = spawnSync(node, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 2 ** 28,
+    encoding: 'utf8',
+  });
+  process.stdout.write(stdout);
+  if (status !== 0) failed = true;
+  const counts = stdout.split('\n').filter((line) => /^ℹ (tests|pass|fail|cancelled|skipped) /.test(line));
+  closing.push(`— tests on ${name}, ${((performance.now() - started) / 1000).toFixed(0)} s`, ...counts);
+}

@@ -61,7 +61,7 @@ export const SUPER = {
   /** Woken when one has parked, or will not. */
   IDLE_SPOT: 27,
   /** Head of the list of definitions of shared classes: pushed by compare-and-swap, never taken from. */
-  DEFINITIONS: 27,
+  DEFINITIONS: 32,
   /** Class stacks: a 64-bit word each, the low half an address and the high half a tag against ABA. */
   CLASS_STACKS: 64,
   /** One bit a page, set while the page is claimed; anybody, by compare-and-swap. */
@@ -200,7 +200,7 @@ export const SEMAPHORE = { VALUE: 2, SPOT: 3, WORDS: 7 } as const;
 /** A condition and the records of those who wait for it; everything guarded by the condition's lock. */
 export const CONDITION = { LOCK: 2, HEAD: 3, TAIL: 4, COUNT: 5, WORDS: 6 } as const;
 export const WAITER = {
-  /** 0 waiting, 1 notified; the notifier writes it, under the lock. */
+  /** See sync/condition.ts; the notifier writes it, under the lock. */
   STATE: 2,
   OWNER: 3,
   NEXT: 4,

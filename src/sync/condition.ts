@@ -34,7 +34,11 @@ import type { Guard } from './guard.ts';
 import { type Mutual, RESTORE, RESTORE_SYNC, SAVE } from './mutual.ts';
 import { RLock } from './rlock.ts';
 
-const PASS_ON: unique symbol = Symbol('telaio.passOn');
+const FORGET: unique symbol = Symbol('telaio.forget');
+/** States of a waiter: in the list; out of it, and woken; out of it, and dead. */
+const WAITING = 0;
+const NOTIFIED = 1;
+const SKIPPED = 2;
 
 export class Condition extends SharedObject {
   #lock: Mutual | undefined;
@@ -169,19 +173,22 @@ export class Condition extends SharedObject {
   }
 
   /**
-   * @internal Wakes one more, for a waiter that died before it could act on its notification. In the reaper's thread, so
-   * without blocking it.
+   * @internal Takes a waiter that died out of the list, or wakes another when it died before it could act on its
+   * notification. In the reaper's thread, so without blocking it. Takes over a count of the record.
    */
-  [PASS_ON](): void {
-    const pass = (guard: Guard): void => {
-      this.#notify(1);
+  [FORGET](waiter: number): void {
+    const forget = (guard: Guard): void => {
+      const heap = this[HEAP];
+      if (heap.i32[waiter + WAITER.STATE] === NOTIFIED) this.#notify(1);
+      else if (heap.i32[waiter + WAITER.STATE] === WAITING) this.#unlink(waiter);
+      heap.release(waiter);
       // Whoever takes the lock next must still hear that its holder died.
       if (guard.abandoned) abandon(this[HEAP], addressOf(this.lock), this[HEAP].ident);
       else guard.release();
     };
     const guard = this.lock.tryAcquire();
-    if (guard) pass(guard);
-    else this.lock.acquire().then((late) => pass(late!));
+    if (guard) forget(guard);
+    else this.lock.acquire().then((late) => forget(late!));
   }
 
   #mustOwn(call: string): void {
@@ -193,7 +200,7 @@ export class Condition extends SharedObject {
   }
 
   #notified(waiter: number): true | undefined {
-    return this[HEAP].load(waiter + WAITER.STATE) === 1 || undefined;
+    return this[HEAP].load(waiter + WAITER.STATE) === NOTIFIED || undefined;
   }
 
   /**
@@ -208,7 +215,7 @@ export class Condition extends SharedObject {
     const waiter = heap.allocate(KIND.WAITER, WAITER.WORDS - 2);
     heap.retain(waiter);
     const slot = note(waiter);
-    i32[waiter + WAITER.STATE] = 0;
+    i32[waiter + WAITER.STATE] = WAITING;
     i32[waiter + WAITER.OWNER] = heap.ident;
     i32[waiter + WAITER.NEXT] = 0;
     i32[waiter + WAITER.CONDITION] = at;
@@ -223,25 +230,27 @@ export class Condition extends SharedObject {
 
   /** With the lock held again: whether the notification came. Takes the record out of the list when it did not. */
   #leave(slot: number): boolean {
+    const waiter = this[HEAP].i32[slot];
+    const notified = this[HEAP].i32[waiter + WAITER.STATE] === NOTIFIED;
+    if (!notified) this.#unlink(waiter);
+    letGo(slot);
+    return notified;
+  }
+
+  #unlink(waiter: number): void {
     const heap = this[HEAP];
     const { i32 } = heap;
     const at = this[AT];
-    const waiter = i32[slot];
-    const notified = i32[waiter + WAITER.STATE] === 1;
-    if (!notified) {
-      let before = 0;
-      let node = i32[at + CONDITION.HEAD];
-      for (; node !== waiter && node !== 0; node = i32[node + WAITER.NEXT]) before = node;
-      if (node === 0) throw new Error(`${this.toString()} has lost a waiter: its records were overwritten.`);
-      const next = i32[waiter + WAITER.NEXT];
-      if (before === 0) i32[at + CONDITION.HEAD] = next;
-      else i32[before + WAITER.NEXT] = next;
-      if (next === 0) i32[at + CONDITION.TAIL] = before;
-      heap.add(at + CONDITION.COUNT, -1);
-      heap.release(waiter);
-    }
-    letGo(slot);
-    return notified;
+    let before = 0;
+    let node = i32[at + CONDITION.HEAD];
+    for (; node !== waiter && node !== 0; node = i32[node + WAITER.NEXT]) before = node;
+    if (node === 0) throw new Error(`${this.toString()} has lost a waiter: its records were overwritten.`);
+    const next = i32[waiter + WAITER.NEXT];
+    if (before === 0) i32[at + CONDITION.HEAD] = next;
+    else i32[before + WAITER.NEXT] = next;
+    if (next === 0) i32[at + CONDITION.TAIL] = before;
+    heap.add(at + CONDITION.COUNT, -1);
+    heap.release(waiter);
   }
 
   #notify(n: number): void {
@@ -258,10 +267,10 @@ export class Condition extends SharedObject {
       i32[at + CONDITION.HEAD] = i32[waiter + WAITER.NEXT];
       if (i32[at + CONDITION.HEAD] === 0) i32[at + CONDITION.TAIL] = 0;
       i32[at + CONDITION.COUNT]--;
-      i32[waiter + WAITER.STATE] = 1;
+      i32[waiter + WAITER.STATE] = alive ? NOTIFIED : SKIPPED;
       if (alive) {
         // Again, atomically: visible before the waiters are looked at.
-        heap.store(waiter + WAITER.STATE, 1);
+        heap.store(waiter + WAITER.STATE, NOTIFIED);
         wake(heap, waiter + WAITER.SPOT, 1);
         left--;
       }
@@ -279,8 +288,8 @@ defineKind(KIND.CONDITION, Condition, (heap, at) => {
   heap.release(heap.i32[at + CONDITION.LOCK]);
 });
 defineAbandon(KIND.WAITER, (heap, waiter) => {
-  if (heap.load(waiter + WAITER.STATE) !== 1) return;
   const at = heap.i32[waiter + WAITER.CONDITION];
+  heap.retain(waiter);
   heap.retain(at);
-  (wrap(heap, at) as Condition)[PASS_ON]();
+  (wrap(heap, at) as Condition)[FORGET](waiter);
 });

@@ -82,12 +82,20 @@ export class RLock extends SharedObject implements Mutual {
 
   /** Gives one level back. Throws `RuntimeError` when the caller isn't the owner. */
   release(): void {
+    this.#mustOwn();
+    this.#guards.pop()?.forget();
+    this.#leave();
+  }
+
+  #mustOwn(): void {
     if (!this.#owns(this.#token())) {
       throw new RuntimeError(
         `${this.toString()} can't be released here: only its owner (thread, and \`run\` call) may release an RLock.`,
       );
     }
-    this.#guards.pop()?.forget();
+  }
+
+  #leave(): void {
     if (--this[HEAP].i32[this[AT] + RLOCK.LEVELS] === 0) this.#free();
   }
 
@@ -151,9 +159,17 @@ export class RLock extends SharedObject implements Mutual {
     this.#restore(saved);
   }
 
-  /** @internal */
-  [GIVE_BACK](): void {
-    this.release();
+  /** @internal This very guard, not the innermost: tasks inside one `run` end in any order. */
+  [GIVE_BACK](guard: Guard): void {
+    this.#mustOwn();
+    if (this.#guards.at(-1) === guard) {
+      this.#guards.pop();
+    } else {
+      const index = this.#guards.lastIndexOf(guard);
+      if (index < 0) return;
+      this.#guards.splice(index, 1);
+    }
+    this.#leave();
   }
 
   #restore({ levels, guards }: Saved): void {

@@ -84,20 +84,7 @@ export async function flatMemory(lines = 10_000_000): Promise<{ megabytes: numbe
   );
   try {
     const { code, stderr, milliseconds } = await program(
-      [
-        '--import',
-        probe,
-        cli,
-        'map',
-        identity,
-        '--queue',
-        '1000',
-        '--workers',
-        '2',
-        '--to',
-        '/dev/null',
-        '--no-progress',
-      ],
+      ['--import', probe, cli, 'map', identity, '--queue', '1000', '--workers', '2', '--no-progress'],
       async (stdin) => {
         const block = 'a line of text as logs have it, number and all\n'.repeat(10_000);
         for (let sent = 0; sent < lines; sent += 10_000) {

@@ -30,19 +30,21 @@ export async function beside(
 
 export type Run = { code: number | null; stdout: string; stderr: string; milliseconds: number };
 
-/** Runs a program of Node to its end. `feed` writes its standard input. */
+/** Runs a program of Node to its end. `feed` writes its standard input; then its output goes nowhere. */
 export async function program(args: string[], feed?: (stdin: NodeJS.WritableStream) => Promise<void>): Promise<Run> {
   const started = performance.now();
-  const child = spawn(process.execPath, args, { stdio: [feed ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, { stdio: [feed ? 'pipe' : 'ignore', feed ? 'ignore' : 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
-  child.stdout!.setEncoding('utf8').on('data', (text) => {
+  child.stdout?.setEncoding('utf8').on('data', (text) => {
     stdout += text;
   });
   child.stderr!.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  // A program that ends early says why on stderr.
+  child.stdin?.on('error', () => {});
   await feed?.(child.stdin!);
   const code = await ended;
   return { code, stdout, stderr, milliseconds: performance.now() - started };

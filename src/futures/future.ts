@@ -30,7 +30,8 @@ export class Future<T> implements PromiseLike<T> {
   #source: FutureSource;
   #outcome: Outcome = PENDING;
   #observed = false;
-  #callbacks: ((future: this) => void)[] | undefined;
+  #callbacks: Set<(future: this) => void> | undefined;
+  /** @internal Whether it is a chunk of `map`, whose value may hold an error. */ chunk = false;
   /** The address of the task's block; 0 once it is done. */
   /** @internal */ task = 0;
 
@@ -41,8 +42,7 @@ export class Future<T> implements PromiseLike<T> {
 
   /** The task's value. Rejects with its error, `CancelledError`, `TimeoutError` after `timeout` ms, `signal.reason`. */
   async result(options?: WaitOptions): Promise<T> {
-    this.#look();
-    if (!this.done()) await this.#settled(options);
+    await this.#settled(options);
     return this.#value();
   }
 
@@ -57,8 +57,7 @@ export class Future<T> implements PromiseLike<T> {
 
   /** The error that the task ended with, undefined when it ended well. Rejects as `result` does in all other cases. */
   async exception(options?: WaitOptions): Promise<unknown> {
-    this.#look();
-    if (!this.done()) await this.#settled(options);
+    await this.#settled(options);
     if (this.#outcome.state === 'cancelled') throw cancelled();
     return this.#outcome.state === 'error' ? this.#outcome.error : undefined;
   }
@@ -108,10 +107,11 @@ export class Future<T> implements PromiseLike<T> {
     else this.#watch(fn);
   }
 
-  /** @internal Without counting as a look at the outcome. */
-  onDone(fn: (future: this) => void): void {
-    if (this.done()) fn(this);
-    else this.#watch(fn);
+  /** @internal Without counting as a look at the outcome. Returns how to stop it. */
+  onDone(fn: (future: this) => void): () => void {
+    if (!this.done()) return this.#watch(fn);
+    fn(this);
+    return () => {};
   }
 
   /** @internal */
@@ -127,6 +127,12 @@ export class Future<T> implements PromiseLike<T> {
   /** @internal */
   get failed(): boolean {
     return this.#outcome.state === 'error';
+  }
+
+  /** @internal The error that would be silent if nobody looked: the task's, or that of an item of the chunk. */
+  get failure(): { error: unknown } | undefined {
+    if (this.#outcome.state === 'error') return { error: this.#outcome.error };
+    return this.chunk ? (this.value as { failed?: { error: unknown } } | undefined)?.failed : undefined;
   }
 
   /** @internal */
@@ -170,18 +176,24 @@ export class Future<T> implements PromiseLike<T> {
     this.#source.observed(this as Future<unknown>);
   }
 
-  #watch(fn: (future: this) => void): void {
-    this.#callbacks ??= [];
-    this.#callbacks.push(fn);
+  /** The same function may be there twice, so each gets an entry of its own. */
+  #watch(fn: (future: this) => void): () => void {
+    this.#callbacks ??= new Set();
+    const entry = (future: this): void => fn(future);
+    this.#callbacks.add(entry);
+    return () => this.#callbacks?.delete(entry);
   }
 
-  #settled(options: WaitOptions | undefined): Promise<void> {
+  #settled(options: WaitOptions | undefined): Promise<void> | undefined {
     const { signal } = options ?? {};
     const deadline = deadlineOf(options?.timeout);
+    signal?.throwIfAborted();
+    this.#look();
+    if (this.done()) return undefined;
     return new Promise<void>((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
       let timer: NodeJS.Timeout | undefined;
       const over = (): void => {
+        forget();
         clearTimeout(timer);
         signal?.removeEventListener('abort', onAbort);
       };
@@ -199,7 +211,7 @@ export class Future<T> implements PromiseLike<T> {
           Math.min(deadline - performance.now(), 2 ** 31 - 1),
         );
       }
-      this.#watch(() => {
+      const forget = this.#watch(() => {
         over();
         resolve();
       });

@@ -81,6 +81,8 @@ class MapResults implements MapResult<unknown> {
   #values: unknown[] = [];
   #next = 0;
   #failure: { error: unknown } | undefined;
+  /** The source's error, or one in sending its item: comes after the results of the items before. */
+  #sourceFailure: { error: unknown } | undefined;
   #inFlight = 0;
   #exhausted = false;
   #over = false;
@@ -95,14 +97,20 @@ class MapResults implements MapResult<unknown> {
 
   submitAll(items: Iterable<unknown>): void {
     let chunk: unknown[] = [];
-    for (const item of items) {
-      chunk.push(item);
-      if (chunk.length === this.#settings.chunkSize) {
-        this.#submit(chunk);
-        chunk = [];
+    try {
+      for (const item of items) {
+        chunk.push(item);
+        if (chunk.length === this.#settings.chunkSize) {
+          this.#submit(chunk);
+          chunk = [];
+        }
       }
+      if (chunk.length > 0) this.#submit(chunk);
+    } catch (error) {
+      // The caller gets no results to read: what has not begun needn't.
+      void this.#close();
+      throw error;
     }
-    if (chunk.length > 0) this.#submit(chunk);
     this.#sourceEnded();
   }
 
@@ -142,6 +150,7 @@ class MapResults implements MapResult<unknown> {
       if (this.#next < this.#values.length) return { done: false, value: this.#values[this.#next++] };
       if (this.#failure) {
         const { error } = this.#failure;
+        this.#failure = undefined;
         await this.#close();
         throw error;
       }
@@ -177,7 +186,8 @@ class MapResults implements MapResult<unknown> {
         const future = this.#ready.shift();
         if (future) return { future };
       }
-      if (this.#failure || (this.#exhausted && this.#waiting.size === 0)) return undefined;
+      if (this.#exhausted && this.#waiting.size === 0) this.#failure ??= this.#sourceFailure;
+      if (this.#failure || this.#over || (this.#exhausted && this.#waiting.size === 0)) return undefined;
       await new Promise<void>((resolve, reject) => {
         const left = this.#settings.deadline - performance.now();
         const timer =
@@ -209,40 +219,57 @@ class MapResults implements MapResult<unknown> {
 
   /** Takes items from the source as long as there is room, one pull at a time. */
   #pull(): void {
-    if (this.#source === undefined || this.#pulling || this.#exhausted || this.#over) return;
+    if (this.#source === undefined || this.#pulling || this.#exhausted || this.#over || this.#failure) return;
     this.#pulling = this.#pullWhileRoom().then(
       () => {
         this.#pulling = undefined;
       },
       (error) => {
         this.#pulling = undefined;
-        this.#exhausted = true;
-        this.#failure ??= { error };
-        this.#wake();
+        this.#sourceFailure = { error };
+        this.#sourceEnded();
       },
     );
   }
 
   async #pullWhileRoom(): Promise<void> {
     const { chunkSize, bufferSize } = this.#settings;
-    while (!this.#over && this.#inFlight + chunkSize <= Math.max(bufferSize, chunkSize)) {
+    while (!this.#over && !this.#failure && this.#inFlight + chunkSize <= Math.max(bufferSize, chunkSize)) {
       const chunk: unknown[] = [];
-      while (chunk.length < chunkSize) {
-        const step = this.#source!.next();
-        const { done, value } = step instanceof Promise ? await step : await (step as IteratorResult<unknown>);
-        if (done) {
-          if (chunk.length > 0 && !this.#over) this.#submit(chunk);
-          this.#sourceEnded();
-          return;
+      let failed: { error: unknown } | undefined;
+      let ended: boolean | undefined;
+      while (chunk.length < chunkSize && !ended) {
+        try {
+          const { done, value } = await this.#source!.next();
+          ended = done;
+          if (!done) chunk.push(value);
+        } catch (error) {
+          failed = { error };
+          break;
         }
-        chunk.push(value);
       }
-      if (!this.#over) this.#submit(chunk);
+      if (chunk.length > 0 && !this.#over && !this.#failure) await this.#submitPulled(chunk);
+      if (failed) throw failed.error;
+      if (ended) {
+        this.#sourceEnded();
+        return;
+      }
       this.#wake();
     }
   }
 
+  async #submitPulled(chunk: unknown[]): Promise<void> {
+    try {
+      this.#submit(chunk);
+    } catch (error) {
+      // The source is well, and is told that nobody will ask it for more.
+      await this.#source!.return?.();
+      throw error;
+    }
+  }
+
   #sourceEnded(): void {
+    if (this.#exhausted) return;
     this.#exhausted = true;
     this.#chunks.close();
     this.#wake();
@@ -283,13 +310,16 @@ class MapResults implements MapResult<unknown> {
   async #close(): Promise<void> {
     if (this.#over) return;
     this.#over = true;
+    this.#values = [];
     this.#settings.signal?.removeEventListener('abort', this.#onAbort);
     this.#cancelRest();
     this.#wake();
-    if (!this.#exhausted) {
-      this.#exhausted = true;
-      this.#chunks.close();
-      await this.#source?.return?.();
-    }
+    if (this.#exhausted) return;
+    this.#exhausted = true;
+    this.#chunks.close();
+    const closing = this.#source?.return?.();
+    // A generator ends after the item that it is asked for now, which may never come: not worth waiting for.
+    if (this.#pulling) Promise.resolve(closing).catch(() => {});
+    else await closing;
   }
 }

@@ -10,11 +10,13 @@
  * One compare-and-swap decides between two workers, or between a worker and `cancel`, so a task's address may stand in
  * the ring twice (after a worker's death) and still run once. Each appearance in the ring has a count of its own.
  */
+import { CloneError } from '../errors.ts';
 import {
   copyOut,
   defineDestructor,
   discard,
   done,
+  type Encoder,
   type Heap,
   heap,
   KIND,
@@ -22,6 +24,7 @@ import {
   store,
   storeValue,
   TASK,
+  TASK_FORM,
   TASK_STATE,
   unpack,
 } from '../memory/index.ts';
@@ -38,7 +41,12 @@ export type SentFunction = {
 
 /** A task block with one count for its owner. Throws `CloneError` when an argument can't be copied. */
 export function makeTask(fn: SentFunction, form: number, args: unknown[]): number {
-  const encoder = pack(args);
+  let encoder: Encoder;
+  try {
+    encoder = pack(args);
+  } catch (error) {
+    throw error instanceof CloneError ? rooted(error, 'value', form === TASK_FORM.CALL ? 'args' : 'items') : error;
+  }
   let at: number;
   try {
     at = heap.allocate(KIND.TASK, TASK.STREAM - 2 + ((encoder.length + 3) >> 2) + encoder.refs.length, 'a task');
@@ -74,6 +82,12 @@ export function sendFunction(id: number, fn: unknown): SentFunction {
     discard(encoder);
     throw error;
   }
+}
+
+/** The same refusal, with a path that starts from what the caller knows. */
+export function rooted(error: CloneError, from: string, to: string): CloneError {
+  if (error.message.startsWith(from)) error.message = to + error.message.slice(from.length);
+  return error;
 }
 
 export function forgetFunction(fn: SentFunction): void {

@@ -16,8 +16,8 @@ import { Executor, type ExecutorStatistics, type ShutdownOptions } from './execu
 import { Future, type FutureSource } from './future.ts';
 import type { Submitter } from './map.ts';
 import { forgetFunction, makeTask, type SentFunction, sendFunction } from './task.ts';
-import { errorOf, forgetUnobserved, reportAtExit } from './unobserved.ts';
-import { type ChunkOutcome, type Outcome, serve } from './worker.ts';
+import { errorsOf, forgetUnobserved, reportAtExit } from './unobserved.ts';
+import { type ChunkOutcome, LEFT, type Outcome, serve } from './worker.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any function can be sent
 type AnyFunction = (...args: any[]) => unknown;
@@ -70,7 +70,7 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     this.#options = options;
     this.#maxWorkers = options.maxWorkers ?? availableParallelism();
     this.#prefix = options.threadNamePrefix ?? `ThreadPoolExecutor-${made++}`;
-    forgotten.register(this, this.#tasks);
+    forgotten.register(this, { tasks: this.#tasks, kept: this.#kept });
   }
 
   submit<A extends unknown[], R>(fn: (...args: A) => R | Promise<R>, ...args: A): Future<R> {
@@ -99,7 +99,7 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
-    const errors = [...this.#failures].map(errorOf);
+    const errors = errorsOf(this.#failures);
     this.#failures.clear();
     forgetUnobserved(this.#failures);
     if (errors.length === 1) throw errors[0];
@@ -129,6 +129,7 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
           submit: (items) => {
             this.#mustBeOpen();
             const future = new Future<ChunkOutcome>(this);
+            future.chunk = true;
             this.#enqueue(future as Future<unknown>, makeTask(sent, TASK_FORM.CHUNK, items));
             return future;
           },
@@ -198,7 +199,17 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     future.task = task;
     this.#pending.set(task, future);
     this.#putIn(task);
-    if (this.#workers.size < this.#maxWorkers && this.#pending.size > this.#workers.size) this.#hire();
+    if (this.#workers.size < this.#maxWorkers && this.#pending.size > this.#workers.size) {
+      try {
+        this.#hire();
+      } catch (error) {
+        // Others will do it, if there are others.
+        if (this.#workers.size === 0) {
+          this.withdraw(future);
+          throw error;
+        }
+      }
+    }
     if (!this.#pumping) void this.#pump();
   }
 
@@ -217,7 +228,7 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
       daemon: true,
       resourceLimits,
     }) as unknown as Thread;
-    worker.launch();
+    worker.launchQuietly();
     this.#workers.add(worker);
     const weak = new WeakRef(this);
     void worker.whenEnded().then(() => {
@@ -258,7 +269,7 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
   #settle(future: Future<unknown> | undefined, ok: boolean, value: unknown): void {
     if (future === undefined) return;
     this.#forget(future);
-    const failed = !ok || (value as ChunkOutcome | undefined)?.failed !== undefined;
+    const failed = !ok || (future.chunk && (value as ChunkOutcome).failed !== undefined);
     if (failed) this.#counts.failed++;
     else this.#counts.done++;
     if (failed && !future.seen) {
@@ -288,8 +299,15 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
   #closeWhenIdle(): void {
     if (!this.#closed || this.#over || this.#pending.size > 0) return;
     this.#over = true;
+    // Cancelled tasks that no worker has come across.
+    this.#takeBack();
     this.#tasks.shutdown();
-    for (const sent of this.#kept) forgetFunction(sent);
+    for (const sent of this.#kept.splice(0)) forgetFunction(sent);
+  }
+
+  /** Empties the ring. */
+  #takeBack(): void {
+    for (let task = this.#tasks.tryGet(); task !== undefined; task = this.#tasks.tryGet()) heap.release(task);
   }
 
   /** A worker has ended: as it should, or leaving a task behind. */
@@ -300,32 +318,47 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     const ident = worker.ident ?? 0;
     const cameUp = this.#ready.delete(ident);
     const cause = worker.failure();
-    for (const [task, future] of [...this.#pending]) {
-      if (heap.load(task + TASK.STATE) !== ident || ident === 0) continue;
-      this.#settle(future, false, crashOf(worker, cause));
+    const died = worker.returned() !== LEFT;
+    if (died && ident !== 0) {
+      for (const [task, future] of [...this.#pending]) {
+        if (heap.load(task + TASK.STATE) !== ident) continue;
+        // The count of its appearance in the ring, which the worker had taken over.
+        heap.release(task);
+        this.#settle(future, false, crashOf(worker, cause));
+      }
     }
-    if (!cameUp && cause !== undefined && !this.#broken) {
-      this.#break(
-        `A worker of ${this.toString()} died before it could work: ${(cause as Error)?.message ?? cause}`,
-        cause,
-      );
+    // The next would do no better, unless somebody ended this one from outside.
+    if (died && !cameUp && !worker.wasTerminated() && !this.#broken) {
+      this.#break(`A worker of ${this.toString()} died before it could work${because(cause)}`, cause);
     }
     if (this.#broken || this.#over) return;
-    this.#findLost();
-    if (this.#pending.size > this.#workers.size && this.#workers.size < this.#maxWorkers) this.#hire();
+    if (died) this.#findLost();
+    while (this.#pending.size > this.#workers.size && this.#workers.size < this.#maxWorkers) {
+      try {
+        this.#hire();
+      } catch (error) {
+        if (this.#workers.size === 0) this.#break(`${this.toString()} can't start a worker${because(error)}`, error);
+        return;
+      }
+    }
   }
 
   /**
-   * A worker that died between taking a task's address and beginning it leaves a task that nobody will run. Fewer
-   * addresses in the ring than tasks not begun show that; then all of them go in again: each runs once all the same.
+   * A worker that died between taking a task's address and beginning it leaves a task that nobody will run. So all that
+   * nobody has begun go in again, in their order. One that another worker has just taken may stand there twice: it runs
+   * once all the same.
    */
   #findLost(): void {
-    const waiting = [...this.#pending.keys()].filter((task) => heap.load(task + TASK.STATE) === TASK_STATE.PENDING);
-    if (waiting.length > this.#tasks.qsize()) for (const task of waiting) this.#putIn(task);
+    this.#takeBack();
+    for (const task of this.#pending.keys()) {
+      if (heap.load(task + TASK.STATE) === TASK_STATE.PENDING) this.#putIn(task);
+    }
   }
 
   #break(message: string, cause: unknown): void {
-    this.#broken = new BrokenExecutor(`${message}. Nothing can run in it any more.`, undefined, { cause });
+    this.#broken = new BrokenExecutor(`${message.replace(/\.$/, '')}. Nothing can run in it any more.`, undefined, {
+      cause,
+    });
     this.#closed = true;
     for (const [task, future] of [...this.#pending]) {
       heap.cas(task + TASK.STATE, TASK_STATE.PENDING, TASK_STATE.CANCELLED);
@@ -336,8 +369,12 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
 }
 
 function crashOf(worker: Thread, cause: unknown): WorkerCrashedError {
-  const how = cause === undefined ? 'ended in the middle of it' : ((cause as Error)?.message ?? String(cause));
-  return new WorkerCrashedError(`The task's worker ${worker.name} died: ${how}`, undefined, { cause });
+  const how = cause === undefined ? ': it ended in the middle of the task' : because(cause);
+  return new WorkerCrashedError(`The task's worker ${worker.name} died${how}`, undefined, { cause });
+}
+
+function because(cause: unknown): string {
+  return cause === undefined ? '' : `: ${(cause as Error | null)?.message ?? String(cause)}`;
 }
 
 function checkOptions(options: ThreadPoolOptions): void {
@@ -358,4 +395,7 @@ function checkOptions(options: ThreadPoolOptions): void {
 }
 
 /** An executor that nobody refers to any more, never shut down: its workers may go. */
-const forgotten = new FinalizationRegistry<Queue<number>>((tasks) => tasks.shutdown());
+const forgotten = new FinalizationRegistry<{ tasks: Queue<number>; kept: SentFunction[] }>(({ tasks, kept }) => {
+  tasks.shutdown();
+  for (const sent of kept.splice(0)) forgetFunction(sent);
+});

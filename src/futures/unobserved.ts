@@ -1,7 +1,7 @@
 /** Errors of tasks that nobody looked at, in executors that were not left through `await using`: told at exit. */
-import { textOf, writeWhole } from '../threading/internal.ts';
+import { isMainThread } from 'node:worker_threads';
+import { atThreadEnd, textOf, writeWhole } from '../threading/internal.ts';
 import type { Future } from './future.ts';
-import type { ChunkOutcome } from './worker.ts';
 
 const open = new Set<Set<Future<unknown>>>();
 let listening = false;
@@ -12,6 +12,8 @@ export function reportAtExit(failures: Set<Future<unknown>>): void {
   if (listening) return;
   listening = true;
   process.on('exit', report);
+  // A thread's isolate may serve other threads after it, and dies without a word with the process.
+  atThreadEnd(report);
 }
 
 export function forgetUnobserved(failures: Set<Future<unknown>>): void {
@@ -20,14 +22,16 @@ export function forgetUnobserved(failures: Set<Future<unknown>>): void {
 
 function report(): void {
   for (const failures of open) {
-    for (const future of failures) {
-      writeWhole(2, `A task failed and nobody looked at its outcome:\n${textOf(errorOf(future))}\n`);
-      process.exitCode ||= 1;
+    for (const error of errorsOf(failures)) {
+      writeWhole(2, `A task failed and nobody looked at its outcome:\n${textOf(error)}\n`);
+      if (isMainThread) process.exitCode ||= 1;
     }
+    failures.clear();
   }
+  open.clear();
 }
 
-/** The error of a task, or of the item in a chunk. */
-export function errorOf(future: Future<unknown>): unknown {
-  return future.failed ? future.error : (future.value as ChunkOutcome).failed?.error;
+/** The errors of these tasks, or of the items in their chunks; one that they have in common once. */
+export function errorsOf(failures: Iterable<Future<unknown>>): unknown[] {
+  return [...new Set([...failures].map((future) => future.failure?.error))];
 }

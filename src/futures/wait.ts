@@ -30,10 +30,12 @@ export function wait<F extends AnyFuture>(
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined;
     let over = false;
+    const watches: (() => void)[] = [];
     const finish = (): void => {
       if (over) return;
       over = true;
       clearTimeout(timer);
+      for (const stop of watches) stop();
       resolve({ done, notDone });
     };
     const moved = (future: F): void => {
@@ -57,7 +59,7 @@ export function wait<F extends AnyFuture>(
       finish();
       return;
     }
-    for (const future of [...notDone]) future.onDone(() => moved(future));
+    for (const future of [...notDone]) watches.push(future.onDone(() => moved(future)));
     const left = deadline - performance.now();
     if (left !== Infinity) timer = setTimeout(finish, Math.max(0, Math.min(left, 2 ** 31 - 1)));
   });

@@ -1,10 +1,10 @@
 /** A pool worker's life: takes task addresses from the ring, runs them, puts the outcomes on the way back. */
 
-import { Empty, ShutDown } from '../errors.ts';
+import { CloneError, Empty, ShutDown } from '../errors.ts';
 import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
-import { heap, loadValue, TASK, TASK_FORM, TASK_STATE } from '../memory/index.ts';
+import { discard, heap, loadValue, pack, TASK, TASK_FORM, TASK_STATE } from '../memory/index.ts';
 import type { Queue } from '../queue/index.ts';
-import { argumentsOf } from './task.ts';
+import { argumentsOf, rooted } from './task.ts';
 
 /**
  * What comes back: the task, whether it ended well, and its value or error. Or, before the first task: minus the
@@ -32,14 +32,21 @@ export type WorkerOptions = {
   maxTasksPerWorker?: number;
 };
 
-export async function serve(tasks: Queue<number>, outcomes: Queue<Outcome>, options: WorkerOptions): Promise<void> {
+/** Runs tasks until there will be none: `LEFT`. What ends in any other way has died. */
+export const LEFT = 'left';
+
+export async function serve(
+  tasks: Queue<number>,
+  outcomes: Queue<Outcome>,
+  options: WorkerOptions,
+): Promise<typeof LEFT> {
   functions.clear();
   const { initializer, initArgs, idleTimeout: timeout, maxTasksPerWorker = Infinity } = options;
   try {
     await initializer?.(...initArgs);
   } catch (error) {
     outcomes.putSync([-heap.ident, false, error]);
-    return;
+    return LEFT;
   }
   outcomes.putSync([-heap.ident, true, undefined]);
   let sinceTurn = 0;
@@ -65,7 +72,7 @@ export async function serve(tasks: Queue<number>, outcomes: Queue<Outcome>, opti
         task = busy ? await tasks.get({ timeout }) : tasks.getSync({ timeout });
       }
     } catch (error) {
-      if (error instanceof ShutDown || error instanceof Empty) return;
+      if (error instanceof ShutDown || error instanceof Empty) return LEFT;
       throw error;
     }
     if (heap.cas(task + TASK.STATE, TASK_STATE.PENDING, heap.ident) === TASK_STATE.PENDING) {
@@ -73,7 +80,7 @@ export async function serve(tasks: Queue<number>, outcomes: Queue<Outcome>, opti
       if (running !== undefined) await running;
     }
     heap.release(task);
-    if (++served >= maxTasksPerWorker) return;
+    if (++served >= maxTasksPerWorker) return LEFT;
   }
 }
 
@@ -155,9 +162,26 @@ function send(outcomes: Queue<Outcome>, task: number, ok: boolean, value: unknow
   } catch (error) {
     if (error instanceof ShutDown) return;
     // The result can't be copied, or there is no room for it: that is the outcome then.
-    outcomes.putSync([task, false, error]);
+    if (ok && error instanceof CloneError) outcomes.putSync(uncopyable(task, value, error));
+    else outcomes.putSync([task, false, error]);
   }
   heap.store(task + TASK.STATE, TASK_STATE.DONE);
+}
+
+/** The outcome instead, with the path from the function's result on. In a chunk the results before it stay. */
+function uncopyable(task: number, value: unknown, error: CloneError): Outcome {
+  if (heap.i32[task + TASK.FORM] === TASK_FORM.CALL) return [task, false, rooted(error, 'value[2]', 'result')];
+  const { values, failed } = value as ChunkOutcome;
+  for (let index = 0; index < values.length; index++) {
+    try {
+      discard(pack(values[index]));
+    } catch (cause) {
+      const named = cause instanceof CloneError ? rooted(cause, 'value', 'result') : cause;
+      return [task, true, { values: values.slice(0, index), failed: { error: named } }];
+    }
+  }
+  // Each alone can be copied, so it was the error of the next, or there was no room for all.
+  return [task, true, { values, failed: { error: failed?.error instanceof Error ? failed.error : error } }];
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -153,7 +153,8 @@ export class Decoder {
         const message = this.#read() as string;
         const exception = new DOMException(message, this.#read() as string);
         Object.defineProperty(exception, 'stack', { value: this.#read(), configurable: true, writable: true });
-        return (this.#objects[slot] = exception);
+        this.#objects[slot] = exception;
+        return this.#errorProperties(exception);
       }
       default:
         throw new TypeError(`Unknown tag ${tag} in a shared message: two versions of the library share a heap?`);
@@ -253,6 +254,10 @@ export class Decoder {
     if (error.name !== name) {
       Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true });
     }
+    return this.#errorProperties(error);
+  }
+
+  #errorProperties<T extends Error>(error: T): T {
     for (let left = this.#varint(); left > 0; left--) {
       const key = this.#read() as string;
       const enumerable = this.heap.u8[this.#at++] === 1;

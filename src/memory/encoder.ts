@@ -11,6 +11,7 @@ import { CloneError } from '../errors.ts';
 import type { Heap } from './heap.ts';
 import { BLOB, KIND } from './layout.ts';
 import { addressOf, isLibraryClass, SharedObject } from './objects.ts';
+import { isPlatformObject } from './platform.ts';
 import {
   BLOB_LIMIT,
   classCodec,
@@ -239,6 +240,14 @@ export class Encoder {
   }
 
   #special(value: object, prototype: object | null): void {
+    // Before errors: V8 counts it among them.
+    if (value instanceof DOMException) {
+      this.#byte(TAG.DOM_EXCEPTION);
+      this.#string(value.message);
+      this.#string(value.name);
+      this.#string(value.stack ?? '');
+      return this.#errorProperties(value);
+    }
     if (types.isNativeError(value)) return this.#error(value);
     if (value instanceof Map) {
       this.#byte(TAG.MAP);
@@ -262,12 +271,6 @@ export class Encoder {
       this.#byte(TAG.BOXED);
       return this.#write(value.valueOf());
     }
-    if (value instanceof DOMException) {
-      this.#byte(TAG.DOM_EXCEPTION);
-      this.#string(value.message);
-      this.#string(value.name);
-      return this.#string(value.stack ?? '');
-    }
     if (
       types.isPromise(value) ||
       types.isWeakMap(value) ||
@@ -276,7 +279,7 @@ export class Encoder {
       types.isExternal(value) ||
       types.isProxy(value) ||
       value instanceof WeakRef ||
-      NATIVE.has(prototype?.constructor?.name ?? '')
+      isPlatformObject(value, prototype?.constructor?.name ?? '')
     ) {
       throw this.#refused(
         `a ${prototype?.constructor?.name ?? 'foreign object'} belongs to this thread alone`,
@@ -300,6 +303,9 @@ export class Encoder {
   }
 
   #binary(value: ArrayBufferLike | ArrayBufferView): void {
+    if (((ArrayBuffer.isView(value) ? value.buffer : value) as ArrayBuffer).detached) {
+      throw this.#refused('its buffer is detached: it was transferred', 'copy it before it is transferred');
+    }
     if (ArrayBuffer.isView(value)) {
       const type = VIEWS.findIndex((view) => value instanceof view);
       let { byteOffset } = value;
@@ -354,6 +360,10 @@ export class Encoder {
     this.#string(String(error.name));
     this.#string(String(error.message));
     this.#string(typeof error.stack === 'string' ? error.stack : '');
+    this.#errorProperties(error);
+  }
+
+  #errorProperties(error: Error): void {
     const keys = Object.getOwnPropertyNames(error).filter(
       (key) => key !== 'stack' && key !== 'message' && key !== 'name',
     );
@@ -373,7 +383,7 @@ export class Encoder {
         for (const [object, number] of this.#seen ?? []) if (number >= count) this.#seen!.delete(object);
         for (const ref of refs.splice(kept)) this.heap.release(ref);
         this.#depth = depth + 1;
-        this.#string(String((error as unknown as Record<string, unknown>)[key]));
+        this.#string(textOf(error, key));
       }
     }
     this.#depth = depth;
@@ -466,11 +476,11 @@ export class Encoder {
   }
 }
 
-/** Platform classes whose state is not in their properties: as a plain object they would arrive empty. */
-const NATIVE = new Set(
-  (
-    'MessagePort MessageChannel Blob File KeyObject CryptoKey X509Certificate Worker BroadcastChannel FileHandle ReadableStream WritableStream ' +
-    'TransformStream Request Response AbortController AbortSignal EventTarget FinalizationRegistry Intl.DateTimeFormat DatabaseSync ' +
-    'StatementSync Socket Server AsyncLocalStorage PublicKeyObject PrivateKeyObject SecretKeyObject'
-  ).split(' '),
-);
+/** A property that can't be copied, as text; its getter or its toString may throw as well. */
+function textOf(object: object, key: string): string {
+  try {
+    return String((object as Record<string, unknown>)[key]);
+  } catch {
+    return '(not copied, and without a text form)';
+  }
+}

@@ -340,6 +340,8 @@ export const THREAD_FLAG = {
   COUNTED: 8,
   /** The main thread, or one that the library did not start. */
   FOREIGN: 16,
+  /** Somebody answers for its death: a pool, whose task's future has the error. */
+  QUIET: 32,
 } as const;
 
 /** A task of an executor: its state, the function's number and message block, then the arguments as a message has them. */

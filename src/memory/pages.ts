@@ -9,6 +9,8 @@ import { HeapExhaustedError } from '../errors.ts';
 import { PAGE_BYTES, PAGE_WORDS, SUPER } from './layout.ts';
 import type { ThreadMemory } from './thread-memory.ts';
 
+const LARGEST_PROPOSAL = 7 * 2 ** 30;
+
 export class Pages {
   readonly #memory: ThreadMemory;
   readonly #count: number;
@@ -109,11 +111,16 @@ export class Pages {
     const used = this.#memory.load(SUPER.PAGES_USED) * PAGE_BYTES;
     const total = this.#count * PAGE_BYTES;
     const wanted = run * PAGE_BYTES;
+    // A power of two looks better, but the largest of them is just above what there can be.
+    const larger = Math.min(Math.max(total * 2, 2 ** Math.ceil(Math.log2(used + wanted))), LARGEST_PROPOSAL);
+    const mend =
+      total < larger
+        ? `dispose what is done, or start with a larger heap: TELAIO_HEAP=${size(larger)}.`
+        : 'or dispose what is done: the heap is as large as it can be.';
     const why = used + wanted <= total ? ', but no stretch that long in one piece' : '';
     return new HeapExhaustedError(
       `The shared heap has no room for ${size(wanted)} more for ${purpose}: ${size(used)} of ${size(total)} are in use${why}. ` +
-        'Bound what waits (Queue(maxSize), bufferSize), dispose what is done, or start with a larger heap: ' +
-        `TELAIO_HEAP=${size(Math.max(total * 2, 2 ** Math.ceil(Math.log2(used + wanted))))}.`,
+        `Bound what waits (Queue(maxSize), bufferSize), ${mend}`,
     );
   }
 }

@@ -61,12 +61,14 @@ export function parkSync<T>(
     if (taken !== undefined) return taken;
     pause();
   }
-  heap.add(spot + SPOT.WAITERS, COUNTED);
-  const { descriptor } = heap;
-  heap.i32[descriptor + ISOLATE.PARKED_OBJECT] = object;
+  const { descriptor, i32 } = heap;
+  i32[descriptor + ISOLATE.PARKED_OBJECT] = object;
   heap.f64[(descriptor + ISOLATE.PARKED_SINCE) >> 1] = performance.timeOrigin + performance.now();
-  // Set only while we are counted: if we are killed, the reaper subtracts us and passes on the wake we may have got.
-  heap.store(descriptor + ISOLATE.PARKED_SPOT, spot);
+  // PARKED_SPOT is set exactly while we are counted: if we are killed, the reaper subtracts us and passes on the wake we
+  // may have got. A thread is killed only where it enters a function or goes round a loop, so nothing may stand between
+  // the two; tempting and wrong: heap.store(), a call.
+  heap.add(spot + SPOT.WAITERS, COUNTED);
+  i32[descriptor + ISOLATE.PARKED_SPOT] = spot;
   try {
     for (;;) {
       const sequence = heap.load(spot + SPOT.SEQUENCE);
@@ -77,8 +79,8 @@ export function parkSync<T>(
       heap.wait(spot + SPOT.SEQUENCE, sequence, left);
     }
   } finally {
-    heap.store(descriptor + ISOLATE.PARKED_SPOT, 0);
     heap.add(spot + SPOT.WAITERS, -COUNTED);
+    i32[descriptor + ISOLATE.PARKED_SPOT] = 0;
   }
 }
 

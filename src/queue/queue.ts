@@ -2,6 +2,7 @@
  * A first-in, first-out queue of any copyable values, as Python's `queue.Queue`: bounded or not, any number of
  * producers and consumers, blocking or not. The memory behind it is in ring.ts.
  */
+import '../functions/message-codec.ts';
 import { Empty, Full, RuntimeError, ShutDown } from '../errors.ts';
 import {
   AT,

@@ -168,6 +168,8 @@ export function drain(heap: Heap, at: number): number {
   lockGetMutex(heap, at);
   const ring = heap.i32[at + QUEUE.RING];
   const items = releaseItems(heap, ring);
+  // Or the next consumer would take what it last saw for more than there is, and read what lies behind the tail.
+  heap.i32[at + QUEUE.SEEN_PUT_COUNT] = heap.i32[at + QUEUE.PUT_COUNT];
   leave(heap, at, ring, heap.i32[ring + RING.TAIL], heap.i32[at + QUEUE.PUT_COUNT]);
   unlockMutex(heap, at + QUEUE.GET_MUTEX);
   unlockMutex(heap, at + QUEUE.PUT_MUTEX);

@@ -5,6 +5,7 @@
  * ordinary class: an instance is a wrapper of a record, and crosses threads by reference, as (class, record). The class
  * that `Shared()` returns can itself be used and crosses by its definition.
  */
+import '../functions/message-codec.ts';
 import { RuntimeError } from '../errors.ts';
 import {
   AT,

@@ -214,17 +214,19 @@ export class Condition extends SharedObject {
     const at = this[AT];
     const waiter = heap.allocate(KIND.WAITER, WAITER.WORDS - 2);
     heap.retain(waiter);
-    const slot = note(waiter);
     i32[waiter + WAITER.STATE] = WAITING;
     i32[waiter + WAITER.OWNER] = heap.ident;
     i32[waiter + WAITER.NEXT] = 0;
     i32[waiter + WAITER.CONDITION] = at;
     initSpot(heap, waiter + WAITER.SPOT);
+    // Now that it is filled: the reaper reads what stands in the holdings.
+    const slot = note(waiter);
+    // In one go, with no call in which the thread could be killed.
     const tail = i32[at + CONDITION.TAIL];
     if (tail === 0) i32[at + CONDITION.HEAD] = waiter;
     else i32[tail + WAITER.NEXT] = waiter;
     i32[at + CONDITION.TAIL] = waiter;
-    heap.add(at + CONDITION.COUNT, 1);
+    i32[at + CONDITION.COUNT]++;
     return slot;
   }
 
@@ -244,12 +246,13 @@ export class Condition extends SharedObject {
     let before = 0;
     let node = i32[at + CONDITION.HEAD];
     for (; node !== waiter && node !== 0; node = i32[node + WAITER.NEXT]) before = node;
-    if (node === 0) throw new Error(`${this.toString()} has lost a waiter: its records were overwritten.`);
+    // Never put in: it died before.
+    if (node === 0) return;
     const next = i32[waiter + WAITER.NEXT];
     if (before === 0) i32[at + CONDITION.HEAD] = next;
     else i32[before + WAITER.NEXT] = next;
     if (next === 0) i32[at + CONDITION.TAIL] = before;
-    heap.add(at + CONDITION.COUNT, -1);
+    i32[at + CONDITION.COUNT]--;
     heap.release(waiter);
   }
 

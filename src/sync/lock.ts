@@ -82,7 +82,9 @@ export class Lock extends SharedObject implements Mutual {
   tryAcquire(): Guard | undefined {
     const heap = this[HEAP];
     if (heap.cas(this[AT] + LOCK.STATE, FREE, heap.ident) === FREE) return (this.#guard = new Guard(this));
-    return take(this, heap, this[AT], false);
+    const guard = take(this, heap, this[AT], false);
+    if (guard) this.#guard = guard;
+    return guard;
   }
 
   #attempt(): Attempt<Guard> {

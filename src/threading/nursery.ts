@@ -10,9 +10,11 @@
  *                                                  ▲                        │ claims a descriptor, writes it to its seat
  *                                                  └───── 'exit' ───────────┘ → reap, finish the thread's record
  */
-import { type ResourceLimits, SHARE_ENV, Worker, workerData } from 'node:worker_threads';
+import { isMainThread, type ResourceLimits, SHARE_ENV, Worker, workerData } from 'node:worker_threads';
+import { RuntimeError } from '../errors.ts';
 import {
   addressOf,
+  blockFor,
   heap,
   ISOLATE,
   lockMutex,
@@ -32,7 +34,9 @@ export type Request =
   /** An isolate for the thread of this record. */
   | { type: 'spawn'; record: number; limits?: ResourceLimits }
   /** The end of the isolate in which the thread of this record runs. */
-  | { type: 'terminate'; record: number };
+  | { type: 'terminate'; record: number }
+  /** The end of the nursery and all its isolates: the thread that made it is about to end, and Node ends them with it. */
+  | { type: 'close' };
 
 /** What every isolate needs to know of the program; handed on from the first. */
 export type ProgramFacts = { argv: string[]; execArgv: string[] };
@@ -47,8 +51,9 @@ export type IsolateData = {
   reusable: boolean;
 };
 
-/** Words of an isolate's seat, by which the nursery knows whom to reap. */
-export const SEAT = { DESCRIPTOR: 0, EPOCH: 1, WORDS: 2 } as const;
+/** Words of an isolate's seat, by which the nursery knows whom to reap, and whether it still counts as SETTLING. */
+export const SEAT = { DESCRIPTOR: 0, EPOCH: 1, SETTLING: 2, WORDS: 3 } as const;
+const ownSeat: Int32Array | undefined = workerData?.telaio === 'isolate' ? workerData.seat : undefined;
 
 /** Parked isolates at most; more than that end. */
 const MOST_IDLE = 8;
@@ -81,18 +86,38 @@ function makeNursery(): Queue<Request> {
   const queue = new Queue<Request>();
   const address = addressOf(queue);
   heap.retain(address);
+  const old = heap.i32[SUPER.NURSERY_QUEUE];
   heap.i32[SUPER.NURSERY_QUEUE] = address;
+  if (old !== 0) heap.release(old);
   // Until it is up its maker stands for it: requests wait in the queue.
   heap.store(SUPER.NURSERY_IDENT, heap.ident);
-  const worker = new Worker(bootstrapFile('nursery'), {
-    name: 'telaio nursery',
-    workerData: { telaio: 'nursery', facts: programFacts() } satisfies NurseryData,
-    // Neither the program's loaders nor its preloaded modules have any business there.
-    execArgv: [],
-    env: SHARE_ENV,
-  });
+  let worker: Worker;
+  try {
+    worker = new Worker(bootstrapFile('nursery'), {
+      name: 'telaio nursery',
+      workerData: { telaio: 'nursery', facts: programFacts() } satisfies NurseryData,
+      // Neither the program's loaders nor its preloaded modules have any business there.
+      execArgv: [],
+      env: SHARE_ENV,
+    });
+  } catch (error) {
+    // Nobody stands for it: the next start tries again, instead of waiting for what never comes.
+    heap.store(SUPER.NURSERY_IDENT, 0);
+    throw new RuntimeError(`No thread can be started: ${(error as Error).message}`, undefined, { cause: error });
+  }
   worker.unref();
+  // Made by somebody's own worker, it ends with that worker; what runs in it must not vanish without a word.
+  if (!isMainThread) process.on('exit', () => closeNursery(queue));
   return queue;
+}
+
+/** How long an ending worker waits for the threads that end with it, in milliseconds. */
+const CLOSING_MS = 5_000;
+
+function closeNursery(queue: Queue<Request>): void {
+  queue.putSync({ type: 'close' });
+  const end = performance.now() + CLOSING_MS;
+  while (heap.load(SUPER.NURSERY_IDENT) !== 0 && performance.now() < end) blockFor(heap, 1);
 }
 
 /** The compiled file or the source, whichever this is. */
@@ -148,8 +173,16 @@ function waitForSettling(): boolean {
   return parkSync(heap, SUPER.IDLE_SPOT, 0, parked, performance.now() + SETTLING_MS) ?? false;
 }
 
+/** A thread is about to end here; `settled` follows, or the nursery's, if the isolate dies before. */
+export function settling(): void {
+  heap.add(SUPER.SETTLING, 1);
+  ownSeat![SEAT.SETTLING] = 1;
+}
+
 /** This isolate has parked, or goes another way. */
-export function settled(): void {
+export function settled(seat = ownSeat!): void {
+  if (seat[SEAT.SETTLING] === 0) return;
+  seat[SEAT.SETTLING] = 0;
   heap.add(SUPER.SETTLING, -1);
   wake(heap, SUPER.IDLE_SPOT, Infinity);
 }
@@ -200,8 +233,13 @@ export function requestTermination(record: number): void {
 /** Asks for an isolate for a thread; a parked one when there is one and it needs no limits of its own. */
 export function requestIsolate(record: number, limits: ResourceLimits | undefined): void {
   heap.retain(record);
-  if (limits === undefined && handToIdle(record)) return;
-  nursery().putSync(limits === undefined ? { type: 'spawn', record } : { type: 'spawn', record, limits });
+  try {
+    if (limits === undefined && handToIdle(record)) return;
+    nursery().putSync(limits === undefined ? { type: 'spawn', record } : { type: 'spawn', record, limits });
+  } catch (error) {
+    heap.release(record);
+    throw error;
+  }
 }
 
 /** Whether the thread of this record runs in that isolate now. */

@@ -73,6 +73,8 @@ export function installOutput(): void {
     ['stderr', 2],
   ] as const) {
     const stream = new DescriptorStream(fd);
+    // The console keeps the stream that it first wrote to, and a preloaded module may have written.
+    (console as unknown as Record<string, unknown>)[`_${name}`] = stream;
     Object.defineProperty(process, name, { configurable: true, enumerable: true, get: () => stream });
   }
 }

@@ -7,7 +7,6 @@ import {
   heap,
   ISOLATE,
   loadValue,
-  SUPER,
   THREAD,
   THREAD_FLAG,
   THREAD_OUTCOME,
@@ -16,6 +15,7 @@ import {
   wrap,
 } from '../memory/index.ts';
 import { reportException } from './except-hook.ts';
+import { settling } from './nursery.ts';
 import { finish } from './record.ts';
 import { forgetSignal, type Payload, type Thread } from './thread.ts';
 
@@ -33,10 +33,12 @@ export async function runThread(record: number): Promise<void> {
   running = { record, thread, text: 'its target' };
   heap.store(record + THREAD.STATE, THREAD_STATE.RUNNING);
   wake(heap, record + THREAD.SPOT, Infinity);
+  if (heap.load(record + THREAD.FLAGS) & THREAD_FLAG.TERMINATE) {
+    // Somebody wanted that: no report.
+    end(THREAD_OUTCOME.ERROR, new WorkerCrashedError(`${thread.name} was terminated before it ran.`));
+    return;
+  }
   try {
-    if (heap.load(record + THREAD.FLAGS) & THREAD_FLAG.TERMINATE) {
-      throw new WorkerCrashedError(`${thread.name} was terminated before it ran.`);
-    }
     const value = await runTarget(running);
     end(THREAD_OUTCOME.VALUE, value);
   } catch (error) {
@@ -75,20 +77,35 @@ export function fail(error: unknown): void {
 
 /** The isolate is about to exit while a thread runs in it. */
 export function endByExit(code: number): void {
+  if (code === 0) {
+    if (running) end(THREAD_OUTCOME.VALUE, undefined);
+    // What a thread that returned has left locked is not the isolate's to abandon: it goes under another ident.
+    heap.renew();
+    return;
+  }
   if (!running) return;
-  if (code === 0) return end(THREAD_OUTCOME.VALUE, undefined);
   end(
     THREAD_OUTCOME.ERROR,
     new WorkerCrashedError(`${running.thread.name} ended itself by process.exit(${code}), running ${running.text}.`),
   );
 }
 
+const endings: (() => void)[] = [];
+
+/** `run` is called whenever a thread ends in this isolate. */
+export function atThreadEnd(run: () => void): void {
+  endings.push(run);
+}
+
 function end(outcome: number, result: unknown): void {
   const { record } = running!;
   running = undefined;
+  for (const run of endings) run();
   forgetSignal();
-  abandonHeld(heap, heap.descriptor, heap.ident);
-  heap.add(SUPER.SETTLING, 1);
+  // One that has returned did not die: a lock that it took for somebody else to release stays taken, as in Python.
+  // Tempting and wrong: to give that up too; the next would take it before the one that it waits for.
+  if (outcome === THREAD_OUTCOME.ERROR) abandonHeld(heap, heap.descriptor, heap.ident);
+  settling();
   finish(heap, record, outcome, result);
 }
 
@@ -103,7 +120,10 @@ export async function mayBeReused(record: number): Promise<boolean> {
   heap.store(heap.descriptor + ISOLATE.THREAD, 0);
   if (flags & THREAD_FLAG.TERMINATE) return false;
   await new Promise((resolve) => setImmediate(resolve));
-  return process.getActiveResourcesInfo().every((name) => name === 'Immediate');
+  if (!process.getActiveResourcesInfo().every((name) => name === 'Immediate')) return false;
+  // A parked isolate that dies has nothing to abandon: see `endByExit`.
+  heap.renew();
+  return true;
 }
 
 /** Whether a thread runs here now. */

@@ -2,15 +2,16 @@
  * A thread, as Python's `threading.Thread`: a function that runs in an isolate of its own, on an OS thread of its own,
  * with the shared heap between it and all others. What happens inside is in runner.ts; the record in record.ts.
  */
-import { BootstrapError, RuntimeError } from '../errors.ts';
-import { describeFunction, isImportingModule } from '../functions/index.ts';
-import '../functions/message-codec.ts';
+
 import type { ResourceLimits } from 'node:worker_threads';
+import { BootstrapError, CloneError, RuntimeError } from '../errors.ts';
+import { describeFunction, isImportingModule } from '../functions/index.ts';
 import {
   AT,
   deadlineOf,
   defineKind,
   discard,
+  type Encoder,
   HEAP,
   heap,
   ISOLATE,
@@ -79,7 +80,7 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
 
   /**
    * Starts the thread; returns when it runs. A second time: `RuntimeError`. While a module is being imported by a
-   * thread: `BootstrapError`.
+   * thread: `BootstrapError`. Throws the reason when no isolate for it comes up.
    */
   start(): this {
     this.launch();
@@ -91,10 +92,18 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
       performance.now() + START_LIMIT_MS,
     );
     if (!started) throw new RuntimeError(`${this.toString()} did not begin to run in ${START_LIMIT_MS / 1000} s.`);
+    // Ended and never ran.
+    if (this.ident === undefined) throw this.failure();
     return this;
   }
 
-  /** @internal Starts without waiting until it runs: for pools, which start several at once. */
+  /** @internal Starts without waiting until it runs: for pools, which start several at once and answer for their death. */
+  launchQuietly(): void {
+    heap.or(this[AT] + THREAD.FLAGS, THREAD_FLAG.QUIET);
+    this.launch();
+  }
+
+  /** @internal */
   launch(): void {
     const at = this[AT];
     const importing = isImportingModule();
@@ -243,6 +252,18 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
     return loadValue(heap, heap.i32[this[AT] + THREAD.RESULT]);
   }
 
+  /** @internal What its target returned; undefined after `process.exit`, or a death. */
+  returned(): unknown {
+    if (this.#state() !== THREAD_STATE.ENDED) return undefined;
+    if (heap.i32[this[AT] + THREAD.OUTCOME] !== THREAD_OUTCOME.VALUE) return undefined;
+    return loadValue(heap, heap.i32[this[AT] + THREAD.RESULT]);
+  }
+
+  /** @internal Whether somebody called `terminate`. */
+  wasTerminated(): boolean {
+    return (heap.load(this[AT] + THREAD.FLAGS) & THREAD_FLAG.TERMINATE) !== 0;
+  }
+
   /** @internal */
   runHere(): unknown {
     return this.run();
@@ -286,7 +307,14 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
           text: target ? `target ${describeFunction(target)}` : 'no target',
         };
     const at = this[AT];
-    const encoder = pack(payload);
+    let encoder: Encoder;
+    try {
+      encoder = pack(payload);
+    } catch (error) {
+      // The path from what the caller knows: `args[0].socket`.
+      if (error instanceof CloneError) error.message = error.message.replace(/^value\.(?=args|target|self)/, '');
+      throw error;
+    }
     try {
       heap.i32[at + THREAD.MODULES] = storeValue(heap, encoder.functions);
       heap.i32[at + THREAD.TARGET] = store(heap, encoder);

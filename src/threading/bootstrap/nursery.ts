@@ -1,7 +1,17 @@
 /** The nursery's life: makes isolates, ends them, and cleans up after them. See ../nursery.ts. */
 import { type ResourceLimits, SHARE_ENV, Worker, workerData } from 'node:worker_threads';
 import { RuntimeError, WorkerCrashedError } from '../../errors.ts';
-import { heap, ISOLATE, reap, SUPER, THREAD, THREAD_OUTCOME, THREAD_STATE, wrap } from '../../memory/index.ts';
+import {
+  heap,
+  ISOLATE,
+  reap,
+  SUPER,
+  THREAD,
+  THREAD_FLAG,
+  THREAD_OUTCOME,
+  THREAD_STATE,
+  wrap,
+} from '../../memory/index.ts';
 import type { Queue } from '../../queue/index.ts';
 import {
   bootstrapFile,
@@ -11,7 +21,9 @@ import {
   type Request,
   runsIn,
   SEAT,
+  settled,
 } from '../nursery.ts';
+import { writeWhole } from '../output.ts';
 import { finish, nameOf } from '../record.ts';
 
 const { facts } = workerData as NurseryData;
@@ -58,24 +70,29 @@ function bury(first: number, seat: Int32Array, failure: unknown, code: number): 
   const descriptor = seat[SEAT.DESCRIPTOR];
   if (descriptor === 0) {
     // It never came up: a preloaded module threw, say. The record's count is still ours.
-    crash(first, failure, code);
+    const text = `${nameOf(heap, first)} can't be started: its isolate ${causeOfDeath(failure, code)}.`;
+    finish(heap, first, THREAD_OUTCOME.ERROR, new WorkerCrashedError(text, undefined, { cause: failure }));
     heap.release(first);
     return;
   }
   leaveIdle(descriptor);
+  settled(seat);
   const current = heap.load(descriptor + ISOLATE.THREAD);
-  if (current !== 0) crash(current, failure, code);
+  // Kept over the reaping, which gives back what the isolate held; and that first: who joins finds its locks free.
+  if (current !== 0) heap.retain(current);
   reap(heap, descriptor, seat[SEAT.EPOCH]);
+  if (current === 0) return;
+  crash(current, failure, code);
+  heap.release(current);
 }
 
+/** A thread's isolate died under it. It could call no except hook, so the report is made here. */
 function crash(record: number, failure: unknown, code: number): void {
   if (heap.load(record + THREAD.STATE) === THREAD_STATE.ENDED) return;
-  finish(
-    heap,
-    record,
-    THREAD_OUTCOME.ERROR,
-    new WorkerCrashedError(`${nameOf(heap, record)} ${causeOfDeath(failure, code)}.`, undefined, { cause: failure }),
-  );
+  const text = `${nameOf(heap, record)} ${causeOfDeath(failure, code)}.`;
+  const wanted = (heap.load(record + THREAD.FLAGS) & (THREAD_FLAG.TERMINATE | THREAD_FLAG.QUIET)) !== 0;
+  finish(heap, record, THREAD_OUTCOME.ERROR, new WorkerCrashedError(text, undefined, { cause: failure }));
+  if (!wanted) writeWhole(2, `${text}\n`);
 }
 
 function causeOfDeath(failure: unknown, code: number): string {
@@ -96,10 +113,26 @@ function terminate(record: number): void {
   heap.release(record);
 }
 
+/** The thread that made the nursery ends, and Node ends all of this with it: in order, as long as there is time. */
+async function close(): Promise<void> {
+  await Promise.all([...isolates.keys()].map((worker) => worker.terminate()));
+  for (let left = requests.tryGet(); left !== undefined; left = requests.tryGet()) {
+    if (left.type === 'spawn') {
+      const error = new RuntimeError(`${nameOf(heap, left.record)} can't be started: its parent thread is ending.`);
+      finish(heap, left.record, THREAD_OUTCOME.ERROR, error);
+    }
+    if (left.type !== 'close') heap.release(left.record);
+  }
+  reap(heap, heap.descriptor);
+  heap.store(SUPER.NURSERY_IDENT, 0);
+}
+
 heap.store(SUPER.NURSERY_IDENT, heap.ident);
 heap.retain(heap.i32[SUPER.NURSERY_QUEUE]);
 const requests = wrap(heap, heap.i32[SUPER.NURSERY_QUEUE]) as Queue<Request>;
 for await (const request of requests) {
   if (request.type === 'spawn') spawn(request.record, request.limits);
-  else terminate(request.record);
+  else if (request.type === 'terminate') terminate(request.record);
+  else break;
 }
+await close();

@@ -1,0 +1,39 @@
+/**
+ * How many records go into a batch. Small batches cost overhead (about 0.1 ms each to hand over), large ones leave workers
+ * idle at the end and hold back results; so a batch should take about 20 ms, whatever a record takes.
+ */
+
+/** Time that a batch should take in its worker, milliseconds. */
+const BATCH_DURATION = 20;
+/** The first batches know nothing about the function: they start at one record and may grow this fast. */
+const GROWTH = 8;
+/** Weight of the latest batch in the moving average of the time a record takes. */
+const LATEST = 0.3;
+
+export class ChunkSize {
+  readonly #fixed: boolean;
+  readonly #most: number;
+  #size: number;
+  #perRecord: number | undefined;
+
+  /** `fixed` is the user's `--chunk`. Never more than `queue`, and while adaptive small enough to keep workers fed. */
+  constructor({ fixed, queue, workers }: { fixed: number | undefined; queue: number; workers: number }) {
+    this.#fixed = fixed !== undefined;
+    // Every worker has a batch to run and one waiting; two more are being written. All of them count for the queue.
+    this.#most = Math.max(1, Math.floor(queue / (2 * workers + 2)));
+    this.#size = fixed === undefined ? 1 : Math.min(fixed, queue);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Learns from a batch that ran: its records, and its time in milliseconds. */
+  learn(records: number, duration: number): void {
+    if (this.#fixed || records === 0) return;
+    const latest = duration / records;
+    this.#perRecord = this.#perRecord === undefined ? latest : this.#perRecord + LATEST * (latest - this.#perRecord);
+    const wanted = Math.floor(BATCH_DURATION / Math.max(this.#perRecord, 1e-6));
+    this.#size = Math.max(1, Math.min(wanted, records * GROWTH, this.#most));
+  }
+}

@@ -1,0 +1,93 @@
+/** Runs the command line for a test, in this process or as a program, in a folder of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { BackendFactory } from '../../src/cli/backend.ts';
+import { main } from '../../src/cli/main.ts';
+import { inlineBackend } from './inline-backend.ts';
+
+export type Outcome = { code: number | null; stdout: string; stderr: string };
+
+/** A folder for one test, removed with all that is in it. */
+export class Folder implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), 'telaio-cli-'));
+
+  /** Writes a file and gives its full path. */
+  file(name: string, content: string | Uint8Array = ''): string {
+    const path = join(this.path, name);
+    writeFileSync(path, content);
+    return path;
+  }
+
+  /** Full path of a file that need not exist. */
+  at(name: string): string {
+    return join(this.path, name);
+  }
+
+  read(name: string): string {
+    return readFileSync(join(this.path, name), 'utf8');
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** `telaio …argv` in this process. */
+export async function telaio(
+  argv: string[],
+  { stdin = '', backend = inlineBackend }: { stdin?: string | Uint8Array | Readable; backend?: BackendFactory } = {},
+): Promise<Outcome> {
+  const stdout = new Collector();
+  const stderr = new Collector();
+  const input = stdin instanceof Readable ? stdin : Readable.from([Buffer.from(stdin)], { objectMode: false });
+  const code = await main(argv, { stdin: input, stdout, stderr, backend });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+export class Collector extends Writable {
+  text = '';
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
+
+export const PROGRAM = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+export type Running = { child: ChildProcess; ended: Promise<Outcome> };
+
+/** `telaio …argv` as a program. */
+export function start(argv: string[], { cwd, program = PROGRAM }: { cwd?: string; program?: string } = {}): Running {
+  const child = spawn(process.execPath, [program, ...argv], { cwd });
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      texts[name] += text;
+    });
+  }
+  const ended = new Promise<Outcome>((resolve, reject) => {
+    child.on('error', reject).on('close', (code) => resolve({ code, ...texts }));
+  });
+  return { child, ended };
+}
+
+/** A shell command in which `telaio` is the program. */
+export function shell(command: string, cwd: string): Promise<Outcome> {
+  const program = `"${process.execPath}" "${PROGRAM}"`;
+  const child = spawn('bash', ['-c', `telaio() { ${program} "$@"; }; ${command}`], { cwd });
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      texts[name] += text;
+    });
+  }
+  child.stdin.end();
+  return new Promise((resolve, reject) => {
+    child.on('error', reject).on('close', (code) => resolve({ code, ...texts }));
+  });
+}

@@ -55,11 +55,11 @@ export class Future<T> implements PromiseLike<T> {
     return this.#value();
   }
 
-  /** The error that the task ended with, undefined when it ended well. Rejects as `result` does in all other cases. */
-  async exception(options?: WaitOptions): Promise<unknown> {
+  /** What the task threw, an error as a rule; undefined when it ended well. Rejects as `result` does in all other cases. */
+  async exception(options?: WaitOptions): Promise<Error | undefined> {
     await this.#settled(options);
     if (this.#outcome.state === 'cancelled') throw cancelled();
-    return this.#outcome.state === 'error' ? this.#outcome.error : undefined;
+    return this.#outcome.state === 'error' ? (this.#outcome.error as Error) : undefined;
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a future can be awaited

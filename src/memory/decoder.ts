@@ -245,7 +245,12 @@ export class Decoder {
     const cls = this.#read() as string;
     const name = this.#read() as string;
     const message = this.#read() as string;
+    // Made without a stack, which it gets below: the place of the making is what Node would show, above the stack, as
+    // the place of an error that nobody caught.
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     const error = new Error(message);
+    Error.stackTraceLimit = limit;
     this.#objects[slot] = error;
     const made = BUILT_IN_ERRORS.get(cls) ?? errorClasses.get(cls);
     if (made) Object.setPrototypeOf(error, made.prototype);

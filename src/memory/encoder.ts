@@ -10,7 +10,7 @@ import { types } from 'node:util';
 import { CloneError } from '../errors.ts';
 import type { Heap } from './heap.ts';
 import { BLOB, KIND } from './layout.ts';
-import { addressOf, isLibraryClass, SharedObject } from './objects.ts';
+import { addressOf, isLibraryClass, losesPrivates, SharedObject } from './objects.ts';
 import { isPlatformObject } from './platform.ts';
 import {
   BLOB_LIMIT,
@@ -231,6 +231,12 @@ export class Encoder {
       this.#byte(TAG.HANDLE);
       this.#varint(this.refs.length - 1);
       return;
+    }
+    if (losesPrivates(cls)) {
+      throw this.#refused(
+        `${cls.name} has private members (#…) and a constructor, which does not run again in the other thread, so they would be missing there`,
+        'write `private` instead of #, or give them initial values and do without the constructor',
+      );
     }
     this.#hold(addressOf(value));
     this.#byte(TAG.INSTANCE);

@@ -161,6 +161,10 @@ export function wrap(heap: Heap, address: number, cls?: Class): SharedObject {
   const known = wrappers.get(address)?.deref();
   if (known) {
     heap.release(address);
+    // Met before by its address alone, which doesn't tell the user's subclass.
+    if (cls !== undefined && known.constructor !== cls && cls.prototype instanceof known.constructor) {
+      Object.setPrototypeOf(known, cls.prototype);
+    }
     return known;
   }
   const base = classes[heap.kind(address)];
@@ -172,9 +176,11 @@ export function wrap(heap: Heap, address: number, cls?: Class): SharedObject {
   const wanted = cls ?? choosers[heap.kind(address)]?.(heap, address) ?? base;
   adoption = { heap, address };
   try {
-    // The library's constructor alone, with the prototype of the class that is wanted: a user's constructor has run
-    // once already, in the thread that made the object.
-    const object = Reflect.construct(base as unknown as new () => SharedObject, [], wanted as never);
+    // A class without a constructor of its own is constructed for real, which makes its private members too. Else only
+    // the library's constructor runs, with the prototype of the class that is wanted: the user's has run once already,
+    // in the thread that made the object, with arguments that are not here.
+    const constructed = isLibraryClass(wanted) || makingOf(wanted).ownConstructor ? base : wanted;
+    const object = Reflect.construct(constructed as unknown as new () => SharedObject, [], wanted as never);
     wrappers.set(address, new WeakRef(object));
     return object;
   } finally {
@@ -185,6 +191,30 @@ export function wrap(heap: Heap, address: number, cls?: Class): SharedObject {
 /** The wrapper if this isolate has one; counts nothing. */
 export function wrapperAt(address: number): SharedObject | undefined {
   return wrappers.get(address)?.deref();
+}
+
+type Making = { /** It or a class it extends, up to ours, has one. */ ownConstructor: boolean; privates: boolean };
+const makings = new WeakMap<object, Making>();
+
+/** How a user's class is made, from its text. A word in a comment may say too much: then it is handled as before. */
+function makingOf(cls: object): Making {
+  let making = makings.get(cls);
+  if (!making) {
+    making = { ownConstructor: false, privates: false };
+    for (let at: unknown = cls; typeof at === 'function' && !kinds.has(at); at = Object.getPrototypeOf(at)) {
+      const text = Function.prototype.toString.call(at);
+      making.ownConstructor ||= /\bconstructor\s*\(/.test(text);
+      making.privates ||= /[\s;{]#[\p{ID_Start}$_]/u.test(text);
+    }
+    makings.set(cls, making);
+  }
+  return making;
+}
+
+/** Whether instances of a user's class would arrive without their private members (see `wrap`). */
+export function losesPrivates(cls: object): boolean {
+  const making = makingOf(cls);
+  return making.ownConstructor && making.privates;
 }
 
 /* Holdings. A slot is the index of a word in the heap: the entry that holds the address. */

@@ -5,6 +5,7 @@
  *     0x40–0x7f   an ASCII string of 0 to 63 characters, which follow
  *     below       TAG
  */
+import * as errors from '../errors.ts';
 import type { Heap } from './heap.ts';
 
 export const TAG = {
@@ -106,7 +107,7 @@ export type ClassCodec = {
 export const classCodec: { current: ClassCodec | undefined } = { current: undefined };
 
 /** Error classes that are made again by their name, besides the platform's own. */
-export const errorClasses = new Map<string, { prototype: object }>();
+export const errorClasses = new Map<string, { prototype: object }>(Object.values(errors).map((cls) => [cls.name, cls]));
 
 /** An object with this property can't be copied; its value says why and what to do instead. */
 export const REFUSED: unique symbol = Symbol.for('telaio.refused');

@@ -73,7 +73,7 @@ export function enlist(heap: Heap, at: number): void {
   heap.add(SUPER.LIVE_THREADS, 1);
 }
 
-/** Takes a record from the list; what it counted for the process's life is given back. */
+/** Takes a record from the list, whose count of it is then the caller's; its count for the process's life is given back. */
 export function delist(heap: Heap, at: number): void {
   const { i32 } = heap;
   lockMutex(heap, SUPER.THREADS_MUTEX);
@@ -87,7 +87,6 @@ export function delist(heap: Heap, at: number): void {
     heap.add(SUPER.LIVE_THREADS, -1);
     wake(heap, SUPER.LIVE_SPOT, Infinity);
   }
-  heap.release(at);
 }
 
 /** Records of the threads that live, each with a count for the caller. */
@@ -118,8 +117,10 @@ export function finish(heap: Heap, at: number, outcome: number, result: unknown)
   }
   heap.i32[at + THREAD.RESULT] = message;
   heap.i32[at + THREAD.OUTCOME] = outcome;
+  // From the list first: who has joined it must not find it among the living.
+  delist(heap, at);
   heap.store(at + THREAD.STATE, THREAD_STATE.ENDED);
   wake(heap, at + THREAD.SPOT, Infinity);
-  delist(heap, at);
+  heap.release(at);
   return true;
 }

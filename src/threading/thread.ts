@@ -8,6 +8,7 @@ import { BootstrapError, CloneError, RuntimeError } from '../errors.ts';
 import { describeFunction, isImportingModule } from '../functions/index.ts';
 import {
   AT,
+  addressOf,
   deadlineOf,
   defineKind,
   discard,
@@ -63,7 +64,8 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
   #options: ThreadOptions<A, R> | undefined;
 
   constructor(options: ThreadOptions<A, R> = {}) {
-    if (!SharedObject.adopting()) checkOptions(options);
+    const adopting = SharedObject.adopting();
+    if (!adopting) checkOptions(options);
     const foreign = making?.foreign ?? false;
     super(KIND.THREAD, THREAD.WORDS - 2, (heap, at) => {
       const daemon = options.daemon ?? currentIsDaemon();
@@ -71,11 +73,12 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
       if (options.name === undefined) {
         const number = heap.add(SUPER.NEXT_THREAD_NUMBER, 1) + 1;
         heap.i32[at + THREAD.NUMBER] = number;
-        const target = options.target?.name;
+        // An inline function is named after the option that it stands in.
+        const target = options.target?.name === 'target' ? '' : options.target?.name;
         rename(heap, at, `Thread-${number}${target ? ` (${target})` : ''}`);
       }
     });
-    this.#options = options;
+    if (!adopting) this.#options = options;
   }
 
   /**
@@ -124,6 +127,8 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
       heap.store(at + THREAD.STATE, THREAD_STATE.INITIAL);
       throw error;
     }
+    // So that `enumerate` gives this very object.
+    addressOf(this);
     enlist(heap, at);
     keepProcessForThreads();
     try {
@@ -304,7 +309,7 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
       : {
           target: target as Payload['target'],
           args,
-          text: target ? `target ${describeFunction(target)}` : 'no target',
+          text: target ? `target ${describeFunction(target)}`.replace(/^target target/, 'target') : 'no target',
         };
     const at = this[AT];
     let encoder: Encoder;
@@ -367,9 +372,10 @@ export function foreignThread(main: boolean): Thread {
 }
 
 function finishForeign(at: number): void {
+  delist(heap, at);
   heap.store(at + THREAD.STATE, THREAD_STATE.ENDED);
   wake(heap, at + THREAD.SPOT, Infinity);
-  delist(heap, at);
+  heap.release(at);
 }
 
 /** The signal of the thread that runs here; made when it is first asked for. */

@@ -32,6 +32,7 @@ test(
     assert.ok(log.includes('Thread 1: starting'));
     assert.equal(log.length, 6, 'main does not get behind the block');
     assert.match(stderr, /^RangeError: Thread 1 has nothing to work on$/m);
+    assert.doesNotMatch(stderr.split('RangeError')[0], /\/(?:src|dist)\//, 'no place inside the library before it');
     const source = readFileSync(fileOf('06-pool-error.ts'), 'utf8').split('\n');
     const line = source.findIndex((text) => text.includes('throw new')) + 1;
     const column = source[line - 1].indexOf('new RangeError') + 1;

@@ -27,10 +27,10 @@ function describeCrashes(
     title,
     async () => {
       const queue = new Queue<unknown>(maxSize);
-      const survivor = start(other, queue);
+      await using survivor = start(other, queue);
       await survivor.running();
       for (let round = 0; round < rounds(25, 2000); round++) {
-        const dead = start(victim, queue);
+        await using dead = start(victim, queue);
         const before = survivor.progress;
         // Another moment each time: 0 to 700 steps in, whatever it is doing then.
         await until(() => dead.progress >= (round * 37) % 700 || dead.isParked());
@@ -59,9 +59,9 @@ describeCrashes('consumers die beside another consumer', 0, 'drainAll', 'drainAl
 check('a worker that dies in an asynchronous get leaves no trace, and its item goes to the next', async () => {
   for (let round = 0; round < rounds(10, 300); round++) {
     const queue = new Queue<number>();
-    const dead = start('consumeAsync', queue);
+    await using dead = start('consumeAsync', queue);
     await until(() => queue.statistics().getters === 1);
-    const alive = start('getOnce', queue);
+    await using alive = start('getOnce', queue);
     await alive.parked();
     await dead.terminate();
     assert.equal(queue.statistics().getters, 1);
@@ -73,9 +73,9 @@ check('a worker that dies in an asynchronous get leaves no trace, and its item g
 check('what a dead consumer was about to take is there for the next', async () => {
   for (let round = 0; round < rounds(20, 500); round++) {
     const queue = new Queue<number>();
-    const dead = start('getOnce', queue);
+    await using dead = start('getOnce', queue);
     await dead.parked();
-    const alive = start('getOnce', queue);
+    await using alive = start('getOnce', queue);
     await alive.parked();
     // The wake-up may be on its way to the one that is ended in the same moment.
     queue.putSync(1);

@@ -19,7 +19,7 @@ for (const [name, make] of [
       for (const role of ['holdUntil', 'holdAsync']) {
         const lock = make();
         const held = new Event();
-        const dead = start(role, lock, held, new Event());
+        await using dead = start(role, lock, held, new Event());
         await held.wait();
         assert.equal(lock.statistics().holder, dead.ident);
         await dead.terminate();
@@ -37,7 +37,7 @@ for (const [name, make] of [
     for (let round = 0; round < rounds(5, 300); round++) {
       const lock = make();
       const held = new Event();
-      const dead = start('holdUntil', lock, held, new Event());
+      await using dead = start('holdUntil', lock, held, new Event());
       await held.wait();
       await using blocked = start('acquireOnce', lock);
       await blocked.parked();
@@ -65,7 +65,7 @@ for (const [name, make] of [
         await using survivor = start('hammer', lock, go);
         await survivor.running();
         for (let round = 0; round < rounds(20, 3000); round++) {
-          const dead = start(role, lock, go);
+          await using dead = start(role, lock, go);
           await dead.running();
           // Another moment each time; in the try form it may get no turn at all beside the survivor.
           const from = survivor.progress;
@@ -88,7 +88,7 @@ for (const [name, make] of [
 check('Semaphore: waiters that die take no permit, and wake-ups reach the others', async () => {
   for (let round = 0; round < rounds(15, 1000); round++) {
     const semaphore = new Semaphore(0);
-    const dead = start('acquireOnce', semaphore);
+    await using dead = start('acquireOnce', semaphore);
     await dead.parked();
     await using alive = start('acquireOnce', semaphore);
     await alive.parked();
@@ -125,7 +125,7 @@ check('Condition: notified and terminated at once, the notification goes to anot
   for (const makeLock of [() => new Lock(), () => new RLock()]) {
     for (let round = 0; round < rounds(10, 500); round++) {
       const condition = new Condition(makeLock());
-      const dead = start('waitCondition', condition);
+      await using dead = start('waitCondition', condition);
       await until(() => condition.statistics().waiting === 1);
       await dead.parked();
       await using alive = start('waitCondition', condition);
@@ -155,10 +155,10 @@ async function isEnding(thread: { ended: Promise<void> }): Promise<boolean> {
 check('Condition: workers that die while they wait and notify leave it usable', async () => {
   for (const makeLock of [() => new Lock(), () => new RLock()]) {
     const condition = new Condition(makeLock());
-    const survivor = start('pingPong', condition);
+    await using survivor = start('pingPong', condition);
     await survivor.running();
     for (let round = 0; round < rounds(15, 1000); round++) {
-      const dead = start('pingPong', condition);
+      await using dead = start('pingPong', condition);
       await until(() => dead.progress > (round * 17) % 60);
       await dead.terminate();
       const before = survivor.progress;

@@ -9,6 +9,7 @@ import { textOf } from '../except-hook.ts';
 import { type IsolateData, SEAT, settled, waitForThread } from '../nursery.ts';
 import { installOutput, writeWhole } from '../output.ts';
 import { endByExit, fail, isRunning, mayBeReused, runThread } from '../runner.ts';
+import { declareNoTests } from './node-test.ts';
 
 const { facts, seat, record, reusable } = workerData as IsolateData;
 
@@ -28,6 +29,7 @@ seat[SEAT.DESCRIPTOR] = heap.descriptor;
 process.argv = facts.argv;
 installOutput();
 installModuleHooks();
+declareNoTests();
 process.on('uncaughtException', (error) => {
   if (isRunning()) fail(error);
   else writeWhole(2, `Uncaught in a thread that had ended:\n${textOf(error)}\n`);

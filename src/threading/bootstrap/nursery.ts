@@ -13,6 +13,9 @@ import {
   wrap,
 } from '../../memory/index.ts';
 import type { Queue } from '../../queue/index.ts';
+// For their effect: what a dead isolate held, of whatever kind, is abandoned and given back from here.
+import '../../shared/index.ts';
+import '../../sync/index.ts';
 import {
   bootstrapFile,
   type IsolateData,

@@ -27,12 +27,15 @@ export type Syntax = {
 // Loaded on the first capture only: a thread that merely receives functions needs no parser. Bundlers know a literal
 // `require('…')` and pack what it names; in an ES module that was not bundled there is none.
 const required = createRequire(import.meta.url);
+/** Under `node -e` and in the REPL there is a global `require`, which looks from the current folder. */
+const isBundled = (): boolean =>
+  typeof require === 'function' && require !== (globalThis as { require?: unknown }).require;
 let acorn: typeof import('acorn') | undefined;
 let eslintScope: typeof import('eslint-scope') | undefined;
 
 /** Parses a script; throws acorn's `SyntaxError`. */
 export function parseScript(text: string, isModule: boolean): Syntax {
-  acorn ??= typeof require === 'function' ? require('acorn') : required('acorn');
+  acorn ??= isBundled() ? require('acorn') : required('acorn');
   const program = acorn!.parse(text, {
     ecmaVersion: 'latest',
     sourceType: isModule ? 'module' : 'commonjs',
@@ -60,7 +63,7 @@ export function parseScript(text: string, isModule: boolean): Syntax {
 
 /** The scopes of one top-level statement. Names of other statements stay unresolved in it. */
 export function scopesOf(statement: Node, isModule: boolean): ScopeManager {
-  eslintScope ??= typeof require === 'function' ? require('eslint-scope') : required('eslint-scope');
+  eslintScope ??= isBundled() ? require('eslint-scope') : required('eslint-scope');
   const program = { type: 'Program', body: [statement], range: [statement.start, statement.end] };
   return eslintScope!.analyze(
     program as never,

@@ -30,7 +30,8 @@ export class Future<T> implements PromiseLike<T> {
   #source: FutureSource;
   #outcome: Outcome = PENDING;
   #observed = false;
-  #callbacks: Set<(future: this) => void> | undefined;
+  /** Not of `this`: a Future<string> is to be a Future<unknown> too. */
+  #callbacks: Set<() => void> | undefined;
   /** @internal Whether it is a chunk of `map`, whose value may hold an error. */ chunk = false;
   /** The address of the task's block; 0 once it is done. */
   /** @internal */ task = 0;
@@ -65,12 +66,14 @@ export class Future<T> implements PromiseLike<T> {
   // biome-ignore lint/suspicious/noThenProperty: a future can be awaited
   then<A = T, B = never>(
     fulfilled?: ((value: T) => A | PromiseLike<A>) | null,
-    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    // biome-ignore lint/suspicious/noExplicitAny: as a Promise's
+    rejected?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.result().then(fulfilled, rejected);
   }
 
-  catch<B = never>(rejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+  // biome-ignore lint/suspicious/noExplicitAny: as a Promise's
+  catch<B = never>(rejected?: ((reason: any) => B | PromiseLike<B>) | null): Promise<T | B> {
     return this.result().catch(rejected);
   }
 
@@ -103,7 +106,7 @@ export class Future<T> implements PromiseLike<T> {
   /** Calls `fn` with this future once it is done, at once when it is. What `fn` throws is an uncaught exception. */
   addDoneCallback(fn: (future: this) => void): void {
     this.#look();
-    if (this.done()) run(fn, this);
+    if (this.done()) run(() => fn(this));
     else this.#watch(fn);
   }
 
@@ -151,7 +154,7 @@ export class Future<T> implements PromiseLike<T> {
     this.#outcome = outcome;
     const callbacks = this.#callbacks;
     this.#callbacks = undefined;
-    for (const callback of callbacks ?? []) run(callback, this);
+    for (const callback of callbacks ?? []) run(callback);
   }
 
   get [REFUSED](): { what: string; mend: string } {
@@ -179,7 +182,7 @@ export class Future<T> implements PromiseLike<T> {
   /** The same function may be there twice, so each gets an entry of its own. */
   #watch(fn: (future: this) => void): () => void {
     this.#callbacks ??= new Set();
-    const entry = (future: this): void => fn(future);
+    const entry = (): void => fn(this);
     this.#callbacks.add(entry);
     return () => this.#callbacks?.delete(entry);
   }
@@ -208,7 +211,7 @@ export class Future<T> implements PromiseLike<T> {
             over();
             reject(new TimeoutError(`The task was not done in ${options!.timeout} ms.`));
           },
-          Math.min(deadline - performance.now(), 2 ** 31 - 1),
+          Math.max(0, Math.min(deadline - performance.now(), 2 ** 31 - 1)),
         );
       }
       const forget = this.#watch(() => {
@@ -230,9 +233,9 @@ export class Future<T> implements PromiseLike<T> {
   }
 }
 
-function run<F>(callback: (future: F) => void, future: F): void {
+function run(callback: () => void): void {
   try {
-    callback(future);
+    callback();
   } catch (error) {
     // Not into the executor's loop: there it would take other tasks with it.
     queueMicrotask(() => {

@@ -3,4 +3,12 @@ export { Executor, type ExecutorStatistics, type ShutdownOptions } from './execu
 export { Future } from './future.ts';
 export type { MapOptions, MapResult } from './map.ts';
 export { ThreadPoolExecutor, type ThreadPoolOptions } from './thread-pool.ts';
-export { ALL_COMPLETED, asCompleted, FIRST_COMPLETED, FIRST_EXCEPTION, type ReturnWhen, wait } from './wait.ts';
+export {
+  ALL_COMPLETED,
+  asCompleted,
+  type Completed,
+  FIRST_COMPLETED,
+  FIRST_EXCEPTION,
+  type ReturnWhen,
+  wait,
+} from './wait.ts';

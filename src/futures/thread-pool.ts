@@ -9,7 +9,7 @@
 import { availableParallelism } from 'node:os';
 import { BrokenExecutor, RuntimeError, WorkerCrashedError } from '../errors.ts';
 import { describeFunction } from '../functions/index.ts';
-import { heap, TASK, TASK_FORM, TASK_STATE } from '../memory/index.ts';
+import { heap, ISOLATE, TASK, TASK_FORM, TASK_STATE } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
 import { Thread, type ThreadOptions } from '../threading/index.ts';
 import { Executor, type ExecutorStatistics, type ShutdownOptions } from './executor.ts';
@@ -17,7 +17,7 @@ import { Future, type FutureSource } from './future.ts';
 import type { Submitter } from './map.ts';
 import { forgetFunction, makeTask, type SentFunction, sendFunction } from './task.ts';
 import { errorsOf, forgetUnobserved, reportAtExit } from './unobserved.ts';
-import { type ChunkOutcome, LEFT, type Outcome, serve } from './worker.ts';
+import { type ChunkOutcome, LEFT, type Outcome, serve, type WorkerOptions } from './worker.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any function can be sent
 type AnyFunction = (...args: any[]) => unknown;
@@ -221,9 +221,10 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
 
   #hire(): void {
     const { initializer, initArgs = [], idleTimeout, maxTasksPerWorker, resourceLimits } = this.#options;
+    const owner: WorkerOptions['owner'] = [heap.descriptor, heap.load(heap.descriptor + ISOLATE.EPOCH)];
     const worker = new Thread({
       target: serve,
-      args: [this.#tasks, this.#outcomes, { initializer, initArgs, idleTimeout, maxTasksPerWorker }],
+      args: [this.#tasks, this.#outcomes, { initializer, initArgs, idleTimeout, maxTasksPerWorker, owner }],
       name: `${this.#prefix}_${this.#workerCount++}`,
       daemon: true,
       resourceLimits,

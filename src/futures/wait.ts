@@ -9,6 +9,8 @@ export const FIRST_EXCEPTION = 'FIRST_EXCEPTION';
 export const ALL_COMPLETED = 'ALL_COMPLETED';
 
 type AnyFuture = Future<unknown>;
+/** A future that is done. It can be awaited, but TypeScript takes what `for await` gives for awaited if the type says so. */
+export type Completed<F extends AnyFuture> = Omit<F, 'then' | 'catch' | 'finally'>;
 
 /**
  * Resolves when all are done, or the first, or the first with an error (`returnWhen`), or when `timeout` (milliseconds)
@@ -69,35 +71,62 @@ export function wait<F extends AnyFuture>(
 export function asCompleted<F extends AnyFuture>(
   futures: Iterable<F>,
   options: { timeout?: number } = {},
-): AsyncGenerator<F, void, undefined> {
+): AsyncIterableIterator<Completed<F>, undefined> {
   const deadline = deadlineOf(options.timeout);
   const all = new Set(futures);
   const ready: F[] = [];
+  const watches: (() => void)[] = [];
+  let given = 0;
   let wake: (() => void) | undefined;
   for (const future of all) {
-    future.onDone(() => {
-      ready.push(future);
-      wake?.();
-    });
+    watches.push(
+      future.onDone(() => {
+        ready.push(future);
+        wake?.();
+      }),
+    );
   }
-  return (async function* () {
-    for (let given = 0; given < all.size; given++) {
-      if (ready.length === 0) {
-        await new Promise<void>((resolve, reject) => {
-          const left = deadline - performance.now();
-          const late = (): void =>
-            reject(
-              new TimeoutError(`${all.size - given} of ${all.size} futures were not done in ${options.timeout} ms.`),
-            );
-          const timer = left === Infinity ? undefined : setTimeout(late, Math.max(0, Math.min(left, 2 ** 31 - 1)));
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-        wake = undefined;
+  const nextReady = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const left = deadline - performance.now();
+      const late = (): void =>
+        reject(new TimeoutError(`${all.size - given} of ${all.size} futures were not done in ${options.timeout} ms.`));
+      const timer = left === Infinity ? undefined : setTimeout(late, Math.max(0, Math.min(left, 2 ** 31 - 1)));
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  const close = (): { done: true; value: undefined } => {
+    for (const stop of watches.splice(0)) stop();
+    given = all.size;
+    return { done: true, value: undefined };
+  };
+  const advance = async (): Promise<IteratorResult<Completed<F>, undefined>> => {
+    if (given === all.size) return close();
+    if (ready.length === 0) {
+      try {
+        await nextReady();
+      } catch (error) {
+        close();
+        throw error;
       }
-      yield ready.shift()!;
+      wake = undefined;
     }
-  })();
+    given++;
+    return { done: false, value: ready.shift()! };
+  };
+  // Not a generator: `yield` would await the future, and give its value instead.
+  let turn: Promise<unknown> = Promise.resolve();
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next() {
+      const result = turn.then(advance);
+      turn = result.catch(() => {});
+      return result;
+    },
+    return: async () => close(),
+  };
 }

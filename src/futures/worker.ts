@@ -2,7 +2,17 @@
 
 import { CloneError, Empty, ShutDown } from '../errors.ts';
 import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
-import { discard, heap, loadValue, pack, TASK, TASK_FORM, TASK_STATE } from '../memory/index.ts';
+import {
+  discard,
+  heap,
+  ISOLATE,
+  ISOLATE_STATE,
+  loadValue,
+  pack,
+  TASK,
+  TASK_FORM,
+  TASK_STATE,
+} from '../memory/index.ts';
 import type { Queue } from '../queue/index.ts';
 import { argumentsOf, rooted } from './task.ts';
 
@@ -30,7 +40,12 @@ export type WorkerOptions = {
   initArgs: unknown[];
   idleTimeout?: number;
   maxTasksPerWorker?: number;
+  /** The isolate of the executor: when it dies, nobody will ever send another task. */
+  owner: [descriptor: number, epoch: number];
 };
+
+/** How long an idle worker sleeps before it looks whether its executor's isolate lives, in milliseconds. */
+const LIVENESS_MS = 2_000;
 
 /** Runs tasks until there will be none: `LEFT`. What ends in any other way has died. */
 export const LEFT = 'left';
@@ -41,7 +56,8 @@ export async function serve(
   options: WorkerOptions,
 ): Promise<typeof LEFT> {
   functions.clear();
-  const { initializer, initArgs, idleTimeout: timeout, maxTasksPerWorker = Infinity } = options;
+  const { initializer, initArgs, idleTimeout = Infinity, maxTasksPerWorker = Infinity, owner } = options;
+  let idle = 0;
   try {
     await initializer?.(...initArgs);
   } catch (error) {
@@ -69,12 +85,17 @@ export async function serve(
       if (task === undefined) {
         // Blocking is cheaper to wake from; but not while the event loop has something of its own to do.
         const busy = process.getActiveResourcesInfo().some((name) => name !== 'Immediate');
+        const timeout = Math.min(idleTimeout - idle, LIVENESS_MS);
         task = busy ? await tasks.get({ timeout }) : tasks.getSync({ timeout });
       }
     } catch (error) {
-      if (error instanceof ShutDown || error instanceof Empty) return LEFT;
-      throw error;
+      if (error instanceof ShutDown) return LEFT;
+      if (!(error instanceof Empty)) throw error;
+      idle += LIVENESS_MS;
+      if (idle >= idleTimeout || !isAlive(owner)) return LEFT;
+      continue;
     }
+    idle = 0;
     if (heap.cas(task + TASK.STATE, TASK_STATE.PENDING, heap.ident) === TASK_STATE.PENDING) {
       const running = runTask(task, outcomes);
       if (running !== undefined) await running;
@@ -82,6 +103,12 @@ export async function serve(
     heap.release(task);
     if (++served >= maxTasksPerWorker) return LEFT;
   }
+}
+
+function isAlive([descriptor, epoch]: WorkerOptions['owner']): boolean {
+  return (
+    heap.load(descriptor + ISOLATE.STATE) === ISOLATE_STATE.LIVE && heap.load(descriptor + ISOLATE.EPOCH) === epoch
+  );
 }
 
 /** Runs a task and sends its outcome; a promise only when there is something to wait for. */

@@ -4,12 +4,26 @@ import { BLOB } from './layout.ts';
 import { wrap } from './objects.ts';
 import { classCodec, errorClasses, functionCodec, SHORT_ASCII, SMALL_INTEGER, TAG, VIEWS } from './tags.ts';
 
-const BUILT_IN_ERRORS = new Map<string, { prototype: object }>(
-  [Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError].map((cls) => [
-    cls.name,
-    cls,
-  ]),
-);
+/**
+ * Stand-ins for the users' own error classes, which this thread may not know: of the same name, extending the nearest
+ * class that it does know. By both names.
+ */
+const standIns = new Map<string, { prototype: object }>();
+const MOST_STAND_INS = 256;
+
+function errorClass(name: string, ancestor: string): { prototype: object } {
+  const known = errorClasses.get(name);
+  if (known) return known;
+  const key = `${name}:${ancestor}`;
+  let made = standIns.get(key);
+  if (!made) {
+    const Ancestor = errorClasses.get(ancestor) as unknown as ErrorConstructor;
+    made = { [name]: class extends Ancestor {} }[name];
+    if (standIns.size >= MOST_STAND_INS) standIns.clear();
+    standIns.set(key, made);
+  }
+  return made;
+}
 
 /** Short strings seen lately, above all keys of objects: making a string costs more than comparing it. */
 const CACHE_BITS = 10;
@@ -243,6 +257,7 @@ export class Decoder {
   #error(): Error {
     const slot = this.#objects.push(undefined) - 1;
     const cls = this.#read() as string;
+    const ancestor = this.#read() as string;
     const name = this.#read() as string;
     const message = this.#read() as string;
     // Made without a stack, which it gets below: the place of the making is what Node would show, above the stack, as
@@ -252,8 +267,7 @@ export class Decoder {
     const error = new Error(message);
     Error.stackTraceLimit = limit;
     this.#objects[slot] = error;
-    const made = BUILT_IN_ERRORS.get(cls) ?? errorClasses.get(cls);
-    if (made) Object.setPrototypeOf(error, made.prototype);
+    if (cls !== 'Error') Object.setPrototypeOf(error, errorClass(cls, ancestor).prototype);
     const stack = this.#read();
     Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
     if (error.name !== name) {

@@ -15,6 +15,7 @@ import { isPlatformObject } from './platform.ts';
 import {
   BLOB_LIMIT,
   classCodec,
+  errorClasses,
   functionCodec,
   REFUSED,
   SHORT_ASCII,
@@ -25,6 +26,8 @@ import {
 } from './tags.ts';
 
 const INITIAL_BYTES = 4096;
+/** Sizes are counted in 31 bits. */
+const LARGEST_BLOB_BYTES = 2 ** 31 - 2 ** 16;
 /** Buffers that grew above this are dropped after use rather than kept. */
 const KEPT_BYTES = 2 ** 20;
 
@@ -337,7 +340,7 @@ export class Encoder {
     if (value instanceof SharedArrayBuffer) {
       throw this.#refused(
         'a SharedArrayBuffer cannot travel inside bytes',
-        'use SharedArray, which is memory that every thread reaches',
+        'declare an array(…) field in a Shared class, which is memory that every thread reaches',
       );
     }
     this.#bufferBytes(new Uint8Array(value));
@@ -362,7 +365,8 @@ export class Encoder {
   /** An error always crosses: a property that can't be copied arrives as its text. */
   #error(error: Error): void {
     this.#byte(TAG.ERROR);
-    this.#string(String(error.constructor?.name ?? 'Error'));
+    this.#string(String(error.constructor?.name || 'Error'));
+    this.#string(ancestorOf(error));
     this.#string(String(error.name));
     this.#string(String(error.message));
     this.#string(typeof error.stack === 'string' ? error.stack : '');
@@ -436,6 +440,12 @@ export class Encoder {
 
   /** A block for `size` raw bytes; returns where they start, in bytes. */
   #blob(size: number, what: string): number {
+    if (size > LARGEST_BLOB_BYTES) {
+      throw this.#refused(
+        `${what} of ${(size / 2 ** 30).toFixed(1)} GiB is too long: 2 GiB at most`,
+        'send it in parts',
+      );
+    }
     const address = this.heap.allocate(KIND.BLOB, BLOB.DATA - 2 + ((size + 3) >> 2), what);
     this.heap.i32[address + BLOB.BYTES] = size;
     this.refs.push(address);
@@ -480,6 +490,15 @@ export class Encoder {
     }
     return new CloneError(`${path} can't be copied to another thread: ${what}; ${mend}.`);
   }
+}
+
+/** The nearest class of an error that is made again by its name. */
+function ancestorOf(error: Error): string {
+  for (let at = Object.getPrototypeOf(error); at; at = Object.getPrototypeOf(at)) {
+    const name = Object.hasOwn(at, 'constructor') ? at.constructor?.name : undefined;
+    if (errorClasses.get(name)?.prototype === at) return name;
+  }
+  return 'Error';
 }
 
 /** A property that can't be copied, as text; its getter or its toString may throw as well. */

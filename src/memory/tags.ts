@@ -106,8 +106,17 @@ export type ClassCodec = {
 
 export const classCodec: { current: ClassCodec | undefined } = { current: undefined };
 
-/** Error classes that are made again by their name, besides the platform's own. */
-export const errorClasses = new Map<string, { prototype: object }>(Object.values(errors).map((cls) => [cls.name, cls]));
+const PLATFORM_ERRORS =
+  'Error TypeError RangeError SyntaxError ReferenceError EvalError URIError AggregateError SuppressedError'
+    .split(' ')
+    .flatMap(
+      (name) => (globalThis as unknown as Record<string, { name: string; prototype: object } | undefined>)[name] ?? [],
+    );
+
+/** Error classes that are made again by their name: the platform's and ours. */
+export const errorClasses = new Map<string, { prototype: object }>(
+  [...PLATFORM_ERRORS, ...Object.values(errors)].map((cls) => [cls.name, cls]),
+);
 
 /** An object with this property can't be copied; its value says why and what to do instead. */
 export const REFUSED: unique symbol = Symbol.for('telaio.refused');

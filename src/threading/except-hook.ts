@@ -60,12 +60,12 @@ const OWN = [new URL('..', import.meta.url).href, fileURLToPath(new URL('..', im
 
 /** The error with its stack, less the frames of this library and of Node itself. */
 export function textOf(error: unknown): string {
-  return inspect(error, { colors: false })
-    .split('\n')
-    .filter(
-      (line) =>
-        !/^\s+at /.test(line) ||
-        !(OWN.some((own) => line.includes(own)) || line.includes('(node:') || line.includes(' node:internal')),
-    )
-    .join('\n');
+  const kept: string[] = [];
+  for (const line of inspect(error, { colors: false }).split('\n')) {
+    const own = OWN.some((place) => line.includes(place)) || line.includes('(node:') || line.includes(' node:internal');
+    if (!/^\s+at /.test(line) || !own) kept.push(line);
+    // The brace before an error's own properties stands behind its last frame.
+    else if (line.endsWith(' {')) kept[kept.length - 1] += ' {';
+  }
+  return kept.join('\n');
 }

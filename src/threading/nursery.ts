@@ -10,8 +10,9 @@
  *                                                  ▲                        │ claims a descriptor, writes it to its seat
  *                                                  └───── 'exit' ───────────┘ → reap, finish the thread's record
  */
+import { existsSync } from 'node:fs';
 import { isMainThread, type ResourceLimits, SHARE_ENV, Worker, workerData } from 'node:worker_threads';
-import { RuntimeError } from '../errors.ts';
+import { RuntimeError, UnsupportedError } from '../errors.ts';
 import {
   addressOf,
   blockFor,
@@ -83,6 +84,11 @@ export function nursery(): Queue<Request> {
 }
 
 function makeNursery(): Queue<Request> {
+  if (!existsSync(bootstrapFile('nursery'))) {
+    throw new UnsupportedError(
+      `No thread can be started: ${bootstrapFile('nursery').href} is missing. Was telaio bundled? Mark it as external, so that it stays a package of its own.`,
+    );
+  }
   const queue = new Queue<Request>();
   const address = addressOf(queue);
   heap.retain(address);

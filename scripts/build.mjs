@@ -17,7 +17,7 @@ const newest = Math.max(...inputs.map((file) => statSync(file).mtimeMs));
 if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || process.argv.includes('--force')) {
   const { status } = spawnSync(
     process.execPath,
-    [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`],
+    [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`, '--outDir', next],
     {
       stdio: 'inherit',
       cwd: root,

@@ -10,8 +10,8 @@ const QUERY = Symbol('a module with a query in its URL');
 const require = createRequire(import.meta.url);
 const namespaces = new Map<string, unknown>();
 const pending = new Map<string, Promise<unknown>>();
-/** The import that the present code runs in: a module's top level, also after an `await` there. */
-const importing = new AsyncLocalStorage<{ url: string; active: boolean }>();
+/** The module whose import the present code comes from. */
+const importing = new AsyncLocalStorage<string>();
 
 /** What a loaded module exports: its namespace, or `module.exports`. `undefined` while it is not loaded from here. */
 export const namespaceOf = (url: string): unknown => namespaces.get(url);
@@ -29,7 +29,7 @@ export async function loadModuleOf(reference: FunctionReference): Promise<void> 
   }
   let load = pending.get(module);
   if (load === undefined) {
-    load = during(module, () => import(module));
+    load = importing.run(module, () => import(module));
     pending.set(module, load);
   }
   try {
@@ -48,7 +48,9 @@ export function loadModuleSync(reference: FunctionReference): unknown {
     const path = fileOf(module);
     // `require` takes paths, which have no query: it would load the file once more.
     if (reference.format === 'module' && /[?#]/.test(module)) throw QUERY;
-    namespace = during(module, () => (reference.format === 'module' ? requireModule(path, require) : require(path)));
+    namespace = importing.run(module, () =>
+      reference.format === 'module' ? requireModule(path, require) : require(path),
+    );
     if (reference.format === 'module' && !types.isModuleNamespaceObject(namespace)) throw TRANSFORMED;
   } catch (cause) {
     throw loadFailure(reference, cause);
@@ -57,28 +59,11 @@ export function loadModuleSync(reference: FunctionReference): unknown {
   return namespace;
 }
 
-/** URL of the module whose import, begun by this library, the calling code is part of. */
-export function isImportingModule(): string | undefined {
-  const context = importing.getStore();
-  return context?.active === true ? context.url : undefined;
-}
-
-function during<T>(url: string, load: () => T): T {
-  const context = { url, active: true };
-  const end = () => {
-    context.active = false;
-  };
-  let result: T;
-  try {
-    result = importing.run(context, load);
-  } catch (error) {
-    end();
-    throw error;
-  }
-  if (result instanceof Promise) result.then(end, end);
-  else end();
-  return result;
-}
+/**
+ * URL of the module whose import, begun by this library, the calling code is part of: its top level, and whatever that
+ * left running (timers, promises that nobody awaits), also after the import has ended.
+ */
+export const isImportingModule = (): string | undefined => importing.getStore();
 
 function loadFailure(reference: FunctionReference, cause: unknown): unknown {
   const code = (cause as { code?: unknown } | null)?.code;

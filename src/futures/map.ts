@@ -42,7 +42,10 @@ export function mapOver(
   options: MapOptions,
 ): MapResult<unknown> {
   const { chunkSize = 1, ordered = true, timeout, signal } = options;
-  const asynchronous = Symbol.asyncIterator in items;
+  if (typeof (Object(items)[Symbol.iterator] ?? Object(items)[Symbol.asyncIterator]) !== 'function') {
+    throw new TypeError(`map(…, ${String(items)}): give something to iterate over, as an array or a queue.`);
+  }
+  const asynchronous = Symbol.asyncIterator in Object(items);
   const bufferSize = options.bufferSize ?? (asynchronous ? submitter.workers * 4 * chunkSize : Infinity);
   for (const [name, value] of Object.entries({ chunkSize, bufferSize })) {
     if (!(value >= 1) || (value !== Infinity && !Number.isInteger(value))) {

@@ -53,7 +53,7 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
   readonly #ready = new Set<number>();
   readonly #pending = new Map<number, Future<unknown>>();
   readonly #sent = new WeakMap<AnyFunction, SentFunction>();
-  readonly #kept: SentFunction[] = [];
+  readonly #kept = new Set<SentFunction>();
   readonly #failures = new Set<Future<unknown>>();
   #functionCount = 0;
   #workerCount = 0;
@@ -188,7 +188,8 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     const sent = sendFunction(++this.#functionCount, fn);
     if (sent.constant) {
       this.#sent.set(fn, sent);
-      this.#kept.push(sent);
+      this.#kept.add(sent);
+      collected.register(fn, { kept: this.#kept, sent });
     } else if (!keep) {
       sent.id = 0;
     }
@@ -303,7 +304,7 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     // Cancelled tasks that no worker has come across.
     this.#takeBack();
     this.#tasks.shutdown();
-    for (const sent of this.#kept.splice(0)) forgetFunction(sent);
+    forgetAll(this.#kept);
   }
 
   /** Empties the ring. */
@@ -378,7 +379,20 @@ function because(cause: unknown): string {
   return cause === undefined ? '' : `: ${(cause as Error | null)?.message ?? String(cause)}`;
 }
 
+const OPTIONS = new Set(
+  'maxWorkers threadNamePrefix initializer initArgs idleTimeout maxTasksPerWorker resourceLimits'.split(' '),
+);
+
 function checkOptions(options: ThreadPoolOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(
+      `new ThreadPoolExecutor(${String(options)}): give an object of options, as in { maxWorkers: 4 }.`,
+    );
+  }
+  const unknown = Object.keys(options).find((key) => !OPTIONS.has(key));
+  if (unknown !== undefined) {
+    throw new TypeError(`new ThreadPoolExecutor: there is no option ${unknown}; there are ${[...OPTIONS].join(', ')}.`);
+  }
   const { maxWorkers, initializer, initArgs, idleTimeout, maxTasksPerWorker } = options;
   if (maxWorkers !== undefined && (!Number.isInteger(maxWorkers) || maxWorkers < 1)) {
     throw new RangeError(`maxWorkers is ${String(maxWorkers)}: give a whole number, 1 or more.`);
@@ -396,7 +410,17 @@ function checkOptions(options: ThreadPoolOptions): void {
 }
 
 /** An executor that nobody refers to any more, never shut down: its workers may go. */
-const forgotten = new FinalizationRegistry<{ tasks: Queue<number>; kept: SentFunction[] }>(({ tasks, kept }) => {
+const forgotten = new FinalizationRegistry<{ tasks: Queue<number>; kept: Set<SentFunction> }>(({ tasks, kept }) => {
   tasks.shutdown();
-  for (const sent of kept.splice(0)) forgetFunction(sent);
+  forgetAll(kept);
+});
+
+function forgetAll(kept: Set<SentFunction>): void {
+  for (const sent of kept) forgetFunction(sent);
+  kept.clear();
+}
+
+/** An inline function is another one at each submit; what was sent of it goes when it does. */
+const collected = new FinalizationRegistry<{ kept: Set<SentFunction>; sent: SentFunction }>(({ kept, sent }) => {
+  if (kept.delete(sent)) forgetFunction(sent);
 });

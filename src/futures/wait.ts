@@ -16,7 +16,7 @@ export type Completed<F extends AnyFuture> = Omit<F, 'then' | 'catch' | 'finally
  * Resolves when all are done, or the first, or the first with an error (`returnWhen`), or when `timeout` (milliseconds)
  * has passed: the futures that are done by then, and those that are not. Doesn't look at their outcomes.
  */
-export function wait<F extends AnyFuture>(
+export async function wait<F extends AnyFuture>(
   futures: Iterable<F>,
   options: { timeout?: number; returnWhen?: ReturnWhen } = {},
 ): Promise<{ done: Set<F>; notDone: Set<F> }> {

@@ -10,12 +10,12 @@ import { types } from 'node:util';
 import { CloneError } from '../errors.ts';
 import type { Heap } from './heap.ts';
 import { BLOB, KIND } from './layout.ts';
+import { ancestorOf, lostPrivates, ownClass, pathOf, textOf } from './names.ts';
 import { addressOf, isLibraryClass, losesPrivates, SharedObject } from './objects.ts';
 import { isPlatformObject } from './platform.ts';
 import {
   BLOB_LIMIT,
   classCodec,
-  errorClasses,
   functionCodec,
   REFUSED,
   SHORT_ASCII,
@@ -47,6 +47,9 @@ export class Encoder {
   #count = 0;
   #path: (string | number)[] = [];
   #depth = 0;
+  /** What the path of a refusal starts with, and at which depth: a function's captured variables have their own. */
+  #root = 'value';
+  #from = 0;
 
   constructor(heap: Heap) {
     this.heap = heap;
@@ -235,12 +238,7 @@ export class Encoder {
       this.#varint(this.refs.length - 1);
       return;
     }
-    if (losesPrivates(cls)) {
-      throw this.#refused(
-        `${cls.name} has private members (#…) and a constructor, which does not run again in the other thread, so they would be missing there`,
-        'write `private` instead of #, or give them initial values and do without the constructor',
-      );
-    }
+    if (losesPrivates(cls)) throw this.#refused(...lostPrivates(cls.name));
     this.#hold(addressOf(value));
     this.#byte(TAG.INSTANCE);
     this.#varint(this.refs.length - 1);
@@ -291,7 +289,7 @@ export class Encoder {
       isPlatformObject(value, prototype?.constructor?.name ?? '')
     ) {
       throw this.#refused(
-        `a ${prototype?.constructor?.name ?? 'foreign object'} belongs to this thread alone`,
+        `a ${prototype?.constructor?.name || Object.prototype.toString.call(value).slice(8, -1)} belongs to this thread alone`,
         types.isPromise(value) ? 'await it first' : 'send what it is made from',
       );
     }
@@ -413,12 +411,7 @@ export class Encoder {
       this.#varint(this.refs.length - 1);
       return;
     }
-    if (isLibraryClass(fn)) {
-      throw this.#refused(
-        `the class ${fn.name} is this library's own`,
-        "import it where it is needed: import { … } from 'telaio'",
-      );
-    }
+    if (isLibraryClass(fn)) throw this.#refused(...ownClass(fn.name));
     const codec = functionCodec.current;
     if (!codec) throw this.#refused(`the function ${fn.name} can't be sent`, "import 'telaio/threading' first");
     const { reference, values } = codec.capture(fn);
@@ -429,7 +422,22 @@ export class Encoder {
     this.#byte(TAG.FUNCTION);
     this.#write(reference);
     this.#varint(values.length);
-    for (const value of values) this.#write(value);
+    const { captures } = reference as { captures?: string[] };
+    for (let index = 0; index < values.length; index++) this.#captured(reference, captures![index], values[index]);
+  }
+
+  /** A refusal in a captured value names the function and the variable. */
+  #captured(reference: object, variable: string, value: unknown): void {
+    const [root, from] = [this.#root, this.#from];
+    [this.#root, this.#from] = [variable, this.#depth];
+    try {
+      this.#write(value);
+    } catch (error) {
+      if (!(error instanceof CloneError)) throw error;
+      throw functionCodec.current?.refuse?.(reference, variable, error) ?? error;
+    } finally {
+      [this.#root, this.#from] = [root, from];
+    }
   }
 
   /** Remembers a block that the stream refers to, with a count of its own. */
@@ -482,30 +490,7 @@ export class Encoder {
   }
 
   #refused(what: string, mend: string): CloneError {
-    let path = 'value';
-    for (let depth = 0; depth < this.#depth; depth++) {
-      const key = this.#path[depth];
-      path +=
-        typeof key === 'number' ? `[${key}]` : /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
-    }
+    const path = this.#root + pathOf(this.#path.slice(this.#from, this.#depth));
     return new CloneError(`${path} can't be copied to another thread: ${what}; ${mend}.`);
-  }
-}
-
-/** The nearest class of an error that is made again by its name. */
-function ancestorOf(error: Error): string {
-  for (let at = Object.getPrototypeOf(error); at; at = Object.getPrototypeOf(at)) {
-    const name = Object.hasOwn(at, 'constructor') ? at.constructor?.name : undefined;
-    if (errorClasses.get(name)?.prototype === at) return name;
-  }
-  return 'Error';
-}
-
-/** A property that can't be copied, as text; its getter or its toString may throw as well. */
-function textOf(object: object, key: string): string {
-  try {
-    return String((object as Record<string, unknown>)[key]);
-  } catch {
-    return '(not copied, and without a text form)';
   }
 }

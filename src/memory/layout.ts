@@ -50,6 +50,8 @@ export const SUPER = {
   NURSERY_MUTEX: 18,
   /** The message block of the except hook, 0 for the default; guarded by THREADS_MUTEX. */
   EXCEPT_HOOK: 19,
+  /** References of the modules that the hook needs, as a message block; 0 without a hook; guarded likewise. */
+  EXCEPT_HOOK_MODULES: 20,
   /** The stack of parked isolates, guarded by IDLE_MUTEX. */
   IDLE_MUTEX: 22,
   IDLE_HEAD: 23,

@@ -148,6 +148,7 @@ const wrappers = new Map<number, WeakRef<SharedObject>>();
 
 /** The address of an object's record; remembers the wrapper, so that `wrap` finds it again. */
 export function addressOf(object: SharedObject): number {
+  if (!(object instanceof SharedObject)) throw new TypeError(`${inspect(object)} is no shared object of this library.`);
   const address = object[AT];
   if (wrappers.get(address)?.deref() !== object) wrappers.set(address, new WeakRef(object));
   return address;

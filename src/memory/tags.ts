@@ -91,6 +91,8 @@ export const VIEWS: readonly ViewConstructor[] = [
 export type FunctionCodec = {
   /** A plain description, and what the function captures. Throws `FunctionError`. */
   capture(fn: (...args: never[]) => unknown): { reference: object; values: unknown[] };
+  /** What is thrown when the value of a captured variable can't be copied. */
+  refuse?(reference: object, variable: string, cause: Error): Error;
   /** The function at once, and a way to give it its captured values when they are there. */
   prepare(reference: object): { fn: object; fill(values: unknown[]): void } | { build(values: unknown[]): object };
 };

@@ -7,6 +7,7 @@
  * guard. A waiter that gives up takes the lock again first, as it must anyway, and only then looks: a notification that
  * came in between counts as received.
  */
+import { inspect } from 'node:util';
 import { RuntimeError } from '../errors.ts';
 import {
   AT,
@@ -31,6 +32,7 @@ import {
   wrap,
 } from '../memory/index.ts';
 import type { Guard } from './guard.ts';
+import { Lock } from './lock.ts';
 import { type Mutual, RESTORE, RESTORE_SYNC, SAVE } from './mutual.ts';
 import { RLock } from './rlock.ts';
 
@@ -45,6 +47,11 @@ export class Condition extends SharedObject {
 
   /** Over `lock`, a Lock or RLock that others may use too; a new RLock when none is given. */
   constructor(lock?: Mutual) {
+    if (lock !== undefined && !(lock instanceof Lock || lock instanceof RLock)) {
+      throw new TypeError(
+        `new Condition(${inspect(lock)}): give a Lock or an RLock, or nothing for an RLock of its own.`,
+      );
+    }
     const own = SharedObject.adopting() ? undefined : (lock ?? new RLock());
     super(KIND.CONDITION, CONDITION.WORDS - 2, (heap, at) => {
       const address = addressOf(own!);
@@ -84,6 +91,14 @@ export class Condition extends SharedObject {
 
   release(): void {
     this.lock.release();
+  }
+
+  /**
+   * Acquires the lock, runs `fn` to its end, releases. With an RLock (the default) this is the form for asynchronous
+   * tasks of one thread: a plain `acquire()` doesn't tell them apart.
+   */
+  run<R>(fn: () => R | Promise<R>): Promise<R> {
+    return this.lock.run(fn);
   }
 
   /**
@@ -151,8 +166,9 @@ export class Condition extends SharedObject {
     }
   }
 
-  /** Wakes `n` of those who wait now. Throws `RuntimeError` without the lock. */
+  /** Wakes `n` (0 or more) of those who wait now. Throws `RuntimeError` without the lock. */
   notify(n = 1): void {
+    if (!(n >= 0)) throw new RangeError(`notify(${inspect(n)}): give how many to wake, 0 or more.`);
     this.#mustOwn('notify');
     this.#notify(n);
   }

@@ -23,6 +23,11 @@ export class Guard implements Disposable {
     this.#held = undefined;
   }
 
+  /** @internal It was taken again after a condition's wait, from a holder that died. */
+  markAbandoned(): void {
+    (this as { abandoned: boolean }).abandoned = true;
+  }
+
   release(): void {
     const held = this.#held;
     this.#held = undefined;

@@ -6,7 +6,7 @@
  *     ident > 0  held                                 release: → 0, or → HANDED when a waiter starves;
  *                                                     the holder's death: → ABANDONED
  *     ABANDONED  free; its last holder died           anybody: → ident, told so by the guard
- *     HANDED     free, for a waiter only              a counted waiter: → ident; anybody when none is left
+ *     HANDED     free, for a waiter only              a counted waiter: → ident; anybody when none blocks any more
  *
  * Newcomers may overtake waiters: a thread that runs gets the lock in nanoseconds, one that sleeps needs 15 µs to wake,
  * and handing over each time would make every turn that slow. A waiter that was overtaken for a millisecond sets
@@ -17,6 +17,7 @@ import { RuntimeError } from '../errors.ts';
 import {
   AT,
   type Attempt,
+  blockedAt,
   deadlineOf,
   defineAbandon,
   defineKind,
@@ -28,7 +29,6 @@ import {
   park,
   parkSync,
   SharedObject,
-  SPOT,
   type SyncWaitOptions,
   type WaitOptions,
   waitingAt,
@@ -154,13 +154,15 @@ export class Lock extends SharedObject implements Mutual {
 
   /** @internal */
   async [RESTORE]({ guards }: Saved): Promise<void> {
-    await this.acquire();
+    const { abandoned } = await this.acquire();
+    if (abandoned) guards[0]?.markAbandoned();
     this.#guard = guards[0];
   }
 
   /** @internal */
   [RESTORE_SYNC]({ guards }: Saved): void {
-    this.acquireSync();
+    const { abandoned } = this.acquireSync();
+    if (abandoned) guards[0]?.markAbandoned();
     this.#guard = guards[0];
   }
 
@@ -173,7 +175,7 @@ export class Lock extends SharedObject implements Mutual {
 function take(lock: Lock, heap: Heap, at: number, counted: boolean): Guard | undefined {
   const state = heap.load(at + LOCK.STATE);
   if (state > 0) return undefined;
-  if (state === HANDED && !counted && waitingAt(heap, at + LOCK.SPOT) > 0) return undefined;
+  if (state === HANDED && !counted && blockedAt(heap, at + LOCK.SPOT) > 0) return undefined;
   if (heap.cas(at + LOCK.STATE, state, heap.ident) !== state) return undefined;
   if (state === HANDED) heap.store(at + LOCK.STARVING, 0);
   return new Guard(lock, state === ABANDONED);
@@ -184,8 +186,9 @@ function free(heap: Heap, at: number): boolean {
   for (;;) {
     const state = heap.load(at + LOCK.STATE);
     if (state <= 0) return false;
-    const waiting = heap.load(at + LOCK.SPOT + SPOT.WAITERS) !== 0;
-    const next = waiting && heap.load(at + LOCK.STARVING) === 1 ? HANDED : FREE;
+    // To threads that block only: an asynchronous waiter's event loop may be busy or blocked, and sit on it.
+    const handOver = heap.load(at + LOCK.STARVING) === 1 && blockedAt(heap, at + LOCK.SPOT) > 0;
+    const next = handOver ? HANDED : FREE;
     if (heap.cas(at + LOCK.STATE, state, next) === state) break;
   }
   wake(heap, at + LOCK.SPOT, 1);

@@ -6,8 +6,9 @@
  *     ident > 0  owned, LEVELS times over           the owner's last release: → 0; its death: → ABANDONED
  *     ABANDONED  free; its last owner died          anybody: → ident, told so by the guard
  *
- * The owner is the thread, and for asynchronous holders the `run` call that they are nested in (TOKEN): two tasks of one
- * thread exclude each other, a `run` inside a `run` of the same task does not.
+ * The owner is the thread, and for asynchronous holders the `run` call that they are nested in (TOKEN). A `run` inside a
+ * `run` takes the lock over from it, and gives it back at its end: so two of them inside one exclude each other, and
+ * what a `run` left running owns nothing once that `run` is over.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { RuntimeError } from '../errors.ts';
@@ -35,8 +36,8 @@ import { type Mutual, RESTORE, RESTORE_SYNC, SAVE, type Saved } from './mutual.t
 const FREE = 0;
 const ABANDONED = -1;
 
-/** The `run` calls that the current code is nested in, innermost first. */
-type Nesting = { lock: RLock; token: number; outer: Nesting | undefined };
+/** The `run` calls that the current code is nested in, innermost first; over ones are still there, and count no more. */
+type Nesting = { lock: RLock; token: number; active: boolean; outer: Nesting | undefined };
 const nestings = new AsyncLocalStorage<Nesting>();
 let lastToken = 0;
 const LARGEST = 2 ** 31 - 1;
@@ -106,17 +107,46 @@ export class RLock extends SharedObject implements Mutual {
 
   /**
    * Acquires, runs `fn` to its end, releases, also when it throws. What runs inside owns the lock, across every
-   * `await`; other tasks of this thread do not.
+   * `await`, and may `run` again; other tasks of this thread do not. Without `run` the thread is the owner, and its
+   * tasks are not told apart: `acquire()` twice is a second level, whichever task calls.
    */
   async run<R>(fn: () => R | Promise<R>): Promise<R> {
     const outer = nestings.getStore();
+    const enclosing = this.#token();
     // A word of the record: it starts again before it would not fit.
     if (lastToken === LARGEST) lastToken = 0;
-    const token = this.#token() || ++lastToken;
-    return await nestings.run({ lock: this, token, outer }, async () => {
-      using _guard = await this.acquire();
-      return await fn();
+    const token = ++lastToken;
+    const nesting: Nesting = { lock: this, token, active: true, outer };
+    return await nestings.run(nesting, async () => {
+      const guard = await this.#enterRun(token, enclosing);
+      try {
+        return await fn();
+      } finally {
+        nesting.active = false;
+        this.#leaveRun(guard, token, enclosing);
+      }
     });
+  }
+
+  /** Acquires for a `run`; from the `run` around it, or from the thread, it takes the lock over. */
+  #enterRun(token: number, enclosing: number): Promise<Guard> {
+    const heap = this[HEAP];
+    const attempt = (): Guard | undefined => {
+      const guard = this.#take(enclosing);
+      if (guard) heap.i32[this[AT] + RLOCK.TOKEN] = token;
+      return guard;
+    };
+    const guard = attempt();
+    return guard ? Promise.resolve(guard) : (park(heap, this[AT] + RLOCK.SPOT, attempt) as Promise<Guard>);
+  }
+
+  #leaveRun(guard: Guard, token: number, enclosing: number): void {
+    const heap = this[HEAP];
+    guard.release();
+    if (heap.load(this[AT] + RLOCK.OWNER) !== heap.ident || heap.i32[this[AT] + RLOCK.TOKEN] !== token) return;
+    // Still owned: the `run` around has it again, and the next one inside that may take it over.
+    heap.i32[this[AT] + RLOCK.TOKEN] = enclosing;
+    wake(heap, this[AT] + RLOCK.SPOT, 1);
   }
 
   /** How many wait now, and the ident of the owner's thread. */
@@ -149,19 +179,18 @@ export class RLock extends SharedObject implements Mutual {
 
   /** @internal */
   async [RESTORE](saved: Saved): Promise<void> {
-    await this.acquire();
-    this.#restore(saved);
+    this.#restore(saved, await this.acquire());
   }
 
   /** @internal */
   [RESTORE_SYNC](saved: Saved): void {
-    this.acquireSync();
-    this.#restore(saved);
+    this.#restore(saved, this.acquireSync());
   }
 
   /** @internal This very guard, not the innermost: tasks inside one `run` end in any order. */
   [GIVE_BACK](guard: Guard): void {
-    this.#mustOwn();
+    // That the guard is in the list shows whose it is; the context may be another by now.
+    if (this[HEAP].load(this[AT] + RLOCK.OWNER) !== this[HEAP].ident) this.#mustOwn();
     if (this.#guards.at(-1) === guard) {
       this.#guards.pop();
     } else {
@@ -172,7 +201,9 @@ export class RLock extends SharedObject implements Mutual {
     this.#leave();
   }
 
-  #restore({ levels, guards }: Saved): void {
+  #restore({ levels, guards }: Saved, { abandoned }: Guard): void {
+    // What the caller holds are the old guards: they say now what the new one would.
+    if (abandoned) for (const guard of guards) guard?.markAbandoned();
     this.#guards = guards;
     this[HEAP].i32[this[AT] + RLOCK.LEVELS] = levels;
   }
@@ -180,7 +211,7 @@ export class RLock extends SharedObject implements Mutual {
   #token(): number {
     if (lastToken === 0) return 0;
     let nesting = nestings.getStore();
-    while (nesting && nesting.lock !== this) nesting = nesting.outer;
+    while (nesting && !(nesting.active && nesting.lock === this)) nesting = nesting.outer;
     return nesting?.token ?? 0;
   }
 

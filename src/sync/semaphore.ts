@@ -3,6 +3,7 @@
  *
  *     VALUE   permits left, never negative: acquire takes one by compare-and-swap, release adds
  */
+import { inspect } from 'node:util';
 import {
   AT,
   deadlineOf,
@@ -28,9 +29,7 @@ export class Semaphore extends SharedObject {
   /** `value` permits, 0 or more; default 1. */
   constructor(value = 1) {
     if (!Number.isInteger(value) || value < 0 || value > LARGEST) {
-      throw new RangeError(
-        `A Semaphore starts with ${String(value)} permits: give a whole number from 0 to ${LARGEST}.`,
-      );
+      throw new RangeError(`new Semaphore(${inspect(value)}): give a whole number from 0 to ${LARGEST}.`);
     }
     super(KIND.SEMAPHORE, SEMAPHORE.WORDS - 2, (heap, at) => {
       heap.i32[at + SEMAPHORE.VALUE] = value;

@@ -1,7 +1,8 @@
 /** What happens to an error that escapes a thread: one report, as Python's `threading.excepthook`. */
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { heap, loadValue, lockMutex, SUPER, storeValue, unlockMutex } from '../memory/index.ts';
+import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
+import { discard, heap, loadValue, lockMutex, pack, SUPER, store, storeValue, unlockMutex } from '../memory/index.ts';
 import { writeWhole } from './output.ts';
 import type { Thread } from './thread.ts';
 
@@ -19,22 +20,48 @@ export type ExceptHook = (args: ExceptHookArgs) => void;
  * back, a report on stderr. The hook crosses to all threads, so it must be a function that can (see `FunctionError`).
  */
 export function setExceptHook(hook: ExceptHook | undefined): void {
-  const message = hook === undefined ? 0 : storeValue(heap, hook);
+  let message = 0;
+  let modules = 0;
+  if (hook !== undefined) {
+    if (typeof hook !== 'function')
+      throw new TypeError(`setExceptHook(${String(hook)}): give a function, or undefined.`);
+    const encoder = pack(hook);
+    try {
+      modules = storeValue(heap, encoder.functions);
+      message = store(heap, encoder);
+    } catch (error) {
+      discard(encoder);
+      throw error;
+    }
+  }
   lockMutex(heap, SUPER.THREADS_MUTEX);
-  const old = heap.i32[SUPER.EXCEPT_HOOK];
+  const old = [heap.i32[SUPER.EXCEPT_HOOK], heap.i32[SUPER.EXCEPT_HOOK_MODULES]];
   heap.i32[SUPER.EXCEPT_HOOK] = message;
+  heap.i32[SUPER.EXCEPT_HOOK_MODULES] = modules;
   unlockMutex(heap, SUPER.THREADS_MUTEX);
-  if (old !== 0) heap.release(old);
+  for (const address of old) if (address !== 0) heap.release(address);
 }
 
-function currentHook(): ExceptHook | undefined {
+/** Imports what the hook needs: its module may use top-level await, as many a program's main module does. */
+export async function prepareHook(): Promise<void> {
+  try {
+    for (const reference of (valueAt(SUPER.EXCEPT_HOOK_MODULES) ?? []) as FunctionReference[]) {
+      await loadModuleOf(reference);
+    }
+  } catch {
+    // The report will say it.
+  }
+}
+
+/** What the message of this word holds, undefined for 0. */
+function valueAt(word: number): unknown {
   lockMutex(heap, SUPER.THREADS_MUTEX);
-  const message = heap.i32[SUPER.EXCEPT_HOOK];
+  const message = heap.i32[word];
   if (message !== 0) heap.retain(message);
   unlockMutex(heap, SUPER.THREADS_MUTEX);
   if (message === 0) return undefined;
   try {
-    return loadValue(heap, message) as ExceptHook;
+    return loadValue(heap, message);
   } finally {
     heap.release(message);
   }
@@ -43,7 +70,7 @@ function currentHook(): ExceptHook | undefined {
 /** Calls the hook; an error in the hook is reported, and then the first one too. */
 export function reportException(args: ExceptHookArgs): void {
   try {
-    const hook = currentHook();
+    const hook = valueAt(SUPER.EXCEPT_HOOK) as ExceptHook | undefined;
     if (hook) hook(args);
     else defaultHook(args);
   } catch (error) {

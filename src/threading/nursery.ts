@@ -29,6 +29,7 @@ import {
   wrap,
 } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
+import { buryOrphans, isOrphan } from './orphans.ts';
 
 /** What the nursery is asked for; one count of the record travels with the request. */
 export type Request =
@@ -230,6 +231,21 @@ export function leaveIdle(descriptor: number): boolean {
   return found;
 }
 
+/** When the nursery died with the thread that made it: ends what died with it, so that the next one can be made. */
+function buryDeadNursery(): void {
+  const dead = (): number => {
+    const descriptor = heap.descriptorOf(heap.load(SUPER.NURSERY_IDENT));
+    return descriptor !== 0 && isOrphan(descriptor) ? descriptor : 0;
+  };
+  if (dead() === 0) return;
+  lockMutex(heap, SUPER.NURSERY_MUTEX);
+  try {
+    if (dead() !== 0) buryOrphans(leaveIdle);
+  } finally {
+    unlockMutex(heap, SUPER.NURSERY_MUTEX);
+  }
+}
+
 /** Asks for the end of the isolate in which a thread runs. */
 export function requestTermination(record: number): void {
   heap.retain(record);
@@ -240,6 +256,7 @@ export function requestTermination(record: number): void {
 export function requestIsolate(record: number, limits: ResourceLimits | undefined): void {
   heap.retain(record);
   try {
+    buryDeadNursery();
     if (limits === undefined && handToIdle(record)) return;
     nursery().putSync(limits === undefined ? { type: 'spawn', record } : { type: 'spawn', record, limits });
   } catch (error) {

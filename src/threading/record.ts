@@ -103,13 +103,13 @@ export function liveRecords(heap: Heap): number[] {
 
 /**
  * Ends a thread with a value or an error; what can't be copied becomes an error that says so. Does nothing when it has
- * ended already. Only one may try at a time: the thread, or the nursery once the thread's isolate is gone.
+ * ended already. `stored` is the result's message where it has been made already. Only one may try at a time: the thread, or the nursery once the thread's isolate is gone.
  */
-export function finish(heap: Heap, at: number, outcome: number, result: unknown): boolean {
+export function finish(heap: Heap, at: number, outcome: number, result: unknown, stored = 0): boolean {
   if (heap.load(at + THREAD.STATE) === THREAD_STATE.ENDED) return false;
-  let message: number;
+  let message = stored;
   try {
-    message = storeValue(heap, result);
+    if (message === 0) message = storeValue(heap, result);
   } catch (error) {
     // Second try: the error about the result; it is small and plain.
     message = storeValue(heap, error);

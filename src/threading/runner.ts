@@ -1,12 +1,13 @@
 /** One thread's life inside its isolate: its record is taken over, its modules imported, its target run, its end told. */
 
-import { WorkerCrashedError } from '../errors.ts';
+import { CloneError, RuntimeError, WorkerCrashedError } from '../errors.ts';
 import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
 import {
   abandonHeld,
   heap,
   ISOLATE,
   loadValue,
+  storeValue,
   THREAD,
   THREAD_FLAG,
   THREAD_OUTCOME,
@@ -14,7 +15,7 @@ import {
   wake,
   wrap,
 } from '../memory/index.ts';
-import { reportException } from './except-hook.ts';
+import { prepareHook, reportException } from './except-hook.ts';
 import { settling } from './nursery.ts';
 import { finish } from './record.ts';
 import { forgetSignal, type Payload, type Thread } from './thread.ts';
@@ -40,10 +41,36 @@ export async function runThread(record: number): Promise<void> {
   }
   try {
     const value = await runTarget(running);
-    end(THREAD_OUTCOME.VALUE, value);
+    end(THREAD_OUTCOME.VALUE, value, storeResult(value));
   } catch (error) {
+    await prepareHook();
     fail(error);
   }
+}
+
+/** A result that can't be sent back is an error of the thread like any other, and reported as one. */
+function storeResult(value: unknown): number {
+  try {
+    return storeValue(heap, value);
+  } catch (cause) {
+    const { thread, text } = running!;
+    throw new CloneError(
+      `The result of ${thread.name}, ${text}, can't be sent back: ${(cause as Error).message}`,
+      undefined,
+      { cause },
+    );
+  }
+}
+
+/** The event loop has nothing left while the target's promise is pending: nobody will ever settle it. */
+export function endUnsettled(): void {
+  if (!running) return;
+  fail(
+    new RuntimeError(
+      `${running.thread.name} can't end: the promise of ${running.text} waits for something that nothing in its event loop will ever bring. ` +
+        'Await what settles, or keep a timer or handle for what will.',
+    ),
+  );
 }
 
 async function runTarget(run: { record: number; text: string }): Promise<unknown> {
@@ -97,7 +124,7 @@ export function atThreadEnd(run: () => void): void {
   endings.push(run);
 }
 
-function end(outcome: number, result: unknown): void {
+function end(outcome: number, result: unknown, stored = 0): void {
   const { record } = running!;
   running = undefined;
   for (const run of endings) run();
@@ -106,7 +133,7 @@ function end(outcome: number, result: unknown): void {
   // Tempting and wrong: to give that up too; the next would take it before the one that it waits for.
   if (outcome === THREAD_OUTCOME.ERROR) abandonHeld(heap, heap.descriptor, heap.ident);
   settling();
-  finish(heap, record, outcome, result);
+  finish(heap, record, outcome, result, stored);
 }
 
 /**

@@ -69,7 +69,12 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
     const foreign = making?.foreign ?? false;
     super(KIND.THREAD, THREAD.WORDS - 2, (heap, at) => {
       const daemon = options.daemon ?? currentIsDaemon();
-      initRecord(heap, at, options.name ?? '', (daemon ? THREAD_FLAG.DAEMON : 0) | (foreign ? THREAD_FLAG.FOREIGN : 0));
+      initRecord(
+        heap,
+        at,
+        options.name === undefined ? '' : String(options.name),
+        (daemon ? THREAD_FLAG.DAEMON : 0) | (foreign ? THREAD_FLAG.FOREIGN : 0),
+      );
       if (options.name === undefined) {
         const number = heap.add(SUPER.NEXT_THREAD_NUMBER, 1) + 1;
         heap.i32[at + THREAD.NUMBER] = number;
@@ -115,6 +120,9 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
         `A thread is started while a thread imports ${importing}${callerPlace()}: every thread that imports this module would start the next. ` +
           'Put what starts threads under `if (import.meta.main) { … }`, or into a function.',
       );
+    }
+    if (this.#state() === THREAD_STATE.INITIAL && this.#options === undefined && this.run === Thread.prototype.run) {
+      throw new RuntimeError(`${this.toString()} was made in another thread: start it there.`);
     }
     if (heap.cas(at + THREAD.STATE, THREAD_STATE.INITIAL, THREAD_STATE.STARTING) !== THREAD_STATE.INITIAL) {
       throw new RuntimeError(
@@ -301,9 +309,6 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
   #load(): void {
     const { target, args = [] } = this.#options ?? {};
     const overridden = this.run !== Thread.prototype.run;
-    if (!overridden && target === undefined && this.#options === undefined) {
-      throw new RuntimeError(`${this.toString()} was made in another thread: start it there.`);
-    }
     const payload: Payload = overridden
       ? { self: this as unknown as Thread, args: [], text: `run of ${this.constructor.name}` }
       : {

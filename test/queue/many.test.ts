@@ -74,7 +74,7 @@ check('the bound holds exactly while threads put without a pause', async () => {
 });
 
 check('a shutdown at any moment loses nothing that was put', async () => {
-  for (let round = 0; round < rounds(20, 1000); round++) {
+  for (let round = 0; round < rounds(12, 1000); round++) {
     const queue = new Queue<unknown>(round % 2 ? 0 : 3);
     await using threads = new AsyncDisposableStack();
     const maker = threads.use(start('flood', queue));

@@ -64,7 +64,7 @@ for (const [name, make] of [
         go.set();
         await using survivor = start('hammer', lock, go);
         await survivor.running();
-        for (let round = 0; round < rounds(20, 3000); round++) {
+        for (let round = 0; round < rounds(12, 3000); round++) {
           await using dead = start(role, lock, go);
           await dead.running();
           // Another moment each time; in the try form it may get no turn at all beside the survivor.
@@ -86,7 +86,7 @@ for (const [name, make] of [
 }
 
 check('Semaphore: waiters that die take no permit, and wake-ups reach the others', async () => {
-  for (let round = 0; round < rounds(15, 1000); round++) {
+  for (let round = 0; round < rounds(8, 1000); round++) {
     const semaphore = new Semaphore(0);
     await using dead = start('acquireOnce', semaphore);
     await dead.parked();
@@ -105,7 +105,7 @@ check('Semaphore: waiters that die take no permit, and wake-ups reach the others
 
 check('Event: workers that die setting, clearing and waiting leave it usable', async () => {
   const event = new Event();
-  for (let round = 0; round < rounds(15, 1000); round++) {
+  for (let round = 0; round < rounds(8, 1000); round++) {
     const dead = [start('flicker', event), start('waitBriefly', event)];
     await using alive = start('waitBriefly', event);
     await until(() => dead.every((thread) => thread.progress > (round * 7) % 50));
@@ -123,7 +123,7 @@ check('Event: workers that die setting, clearing and waiting leave it usable', a
 
 check('Condition: notified and terminated at once, the notification goes to another', async () => {
   for (const makeLock of [() => new Lock(), () => new RLock()]) {
-    for (let round = 0; round < rounds(10, 500); round++) {
+    for (let round = 0; round < rounds(6, 500); round++) {
       const condition = new Condition(makeLock());
       await using dead = start('waitCondition', condition);
       await until(() => condition.statistics().waiting === 1);
@@ -157,7 +157,7 @@ check('Condition: workers that die while they wait and notify leave it usable', 
     const condition = new Condition(makeLock());
     await using survivor = start('pingPong', condition);
     await survivor.running();
-    for (let round = 0; round < rounds(15, 1000); round++) {
+    for (let round = 0; round < rounds(8, 1000); round++) {
       await using dead = start('pingPong', condition);
       await until(() => dead.progress > (round * 17) % 60);
       await dead.terminate();

@@ -73,16 +73,20 @@ describe('isolates', () => {
     assert.equal(activeCount(), 1);
   });
 
-  check('64 threads live at once', async () => {
-    const gate = new Event();
-    const before = activeCount();
-    const threads = Array.from({ length: 64 }, () => new Thread({ target: targets.waitFor, args: [gate] }).start());
-    assert.equal(activeCount(), before + 64);
-    assert.equal(new Set(threads.map(({ ident }) => ident)).size, 64);
-    gate.set();
-    for (const thread of threads) assert.equal(await thread.result(), 'went through');
-    await until(() => activeCount() === before);
-  });
+  check(
+    '64 threads live at once',
+    async () => {
+      const gate = new Event();
+      const before = activeCount();
+      const threads = Array.from({ length: 64 }, () => new Thread({ target: targets.waitFor, args: [gate] }).start());
+      assert.equal(activeCount(), before + 64);
+      assert.equal(new Set(threads.map(({ ident }) => ident)).size, 64);
+      gate.set();
+      for (const thread of threads) assert.equal(await thread.result(), 'went through');
+      await until(() => activeCount() === before);
+    },
+    { timeout: 60_000 },
+  );
 
   check('a thread that nobody refers to runs to its end', async () => {
     const [running, gate, passed] = [new Event(), new Event(), new Event()];

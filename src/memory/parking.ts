@@ -310,10 +310,12 @@ function serve(watch: Watch): void {
 function arm(watch: Watch): void {
   const { heap, spot } = watch;
   while (watch.waiters.size > 0) {
+    // Read before the bit is set. Tempting and wrong: after it. A waker that clears the bit and counts up in between
+    // would go unnoticed, and we would sleep on a spot that nobody thinks is watched.
+    const sequence = heap.load(spot + SPOT.ASYNC_SEQUENCE);
     // Always, also while a watch is pending: a waker may have cleared the bit for another isolate's sake, or the record
     // may be a new one at the same address.
     heap.or(spot + SPOT.WAITERS, ARMED);
-    const sequence = heap.load(spot + SPOT.ASYNC_SEQUENCE);
     serve(watch);
     if (watch.armed || watch.waiters.size === 0) return;
     const woken = heap.waitAsync(spot + SPOT.ASYNC_SEQUENCE, sequence);

@@ -245,8 +245,8 @@ describe('wait and asCompleted', () => {
     const all = await wait(futures, { returnWhen: ALL_COMPLETED });
     assert.deepEqual([all.done.size, all.notDone.size], [3, 0]);
     assert.deepEqual(await wait([]), { done: new Set(), notDone: new Set() });
-    assert.throws(() => wait(futures, { returnWhen: 'SOMETIME' as never }), RangeError);
-    assert.throws(() => wait(futures, { timeout: -1 }), RangeError);
+    await assert.rejects(async () => await wait(futures, { returnWhen: 'SOMETIME' as never }), RangeError);
+    await assert.rejects(async () => await wait(futures, { timeout: -1 }), RangeError);
     // wait doesn't look at outcomes, so the failure is still to be looked at.
     await failing.exception();
   });

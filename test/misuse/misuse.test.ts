@@ -67,6 +67,7 @@ const expected: Record<string, [kind: string, ...message: RegExp[]]> = {
   'a future as an argument': ['CloneError', /^args\[0\] /, /Future belongs to the thread/, /send its result/],
   'map with chunkSize 0': ['RangeError', /chunkSize is 0/, /1 or more/],
   'map of no function': ['TypeError', /give a function first/],
+  'map over nothing to iterate': ['TypeError', /map\(…, 5\)/, /something to iterate over/],
   'wait for something unknown': ['RangeError', /returnWhen is SOME/, /ALL_COMPLETED/],
   'asCompleted with a negative timeout': ['RangeError', /-5/, /milliseconds/],
   'result with a timeout that passes': ['TimeoutError', /not done in 1 ms/],

@@ -43,10 +43,21 @@ export type BatchTask = {
 /** A value as a database or CSV file takes it. */
 export type Cell = string | number | bigint | boolean | null | Uint8Array;
 
-/** Results by columns. A row may be shorter than `columns`; what is missing is null. */
-export type Table = { columns: string[]; rows: Cell[][] };
+/** Cells in the order of the columns; it may be shorter. `undefined` and what is missing: the result lacks the property. */
+export type Row = (Cell | undefined)[];
 
-export type ErrorDescription = { name: string; message: string; code?: string; stack?: string };
+/** Results by columns. */
+export type Table = { columns: string[]; rows: Row[] };
+
+export type ErrorDescription = {
+  name: string;
+  message: string;
+  code?: string;
+  stack?: string;
+  cause?: ErrorDescription;
+  /** Of an `AggregateError`. */
+  errors?: ErrorDescription[];
+};
 
 export type RecordFailure = {
   line: number;

@@ -9,12 +9,15 @@ const BATCH_DURATION = 20;
 const GROWTH = 8;
 /** Weight of the latest batch in the moving average of the time a record takes. */
 const LATEST = 0.3;
+/** Bytes that the results of a batch should stay below: several batches are in memory at a time. */
+const RESULT_BYTES = 8 * 1024 * 1024;
 
 export class ChunkSize {
   readonly #fixed: boolean;
   readonly #most: number;
   #size: number;
   #perRecord: number | undefined;
+  #bytesPerRecord = 0;
 
   /** `fixed` is the user's `--chunk`. Never more than `queue`, and while adaptive small enough to keep workers fed. */
   constructor({ fixed, queue, workers }: { fixed: number | undefined; queue: number; workers: number }) {
@@ -28,12 +31,16 @@ export class ChunkSize {
     return this.#size;
   }
 
-  /** Learns from a batch that ran: its records, and its time in milliseconds. */
-  learn(records: number, duration: number): void {
+  /** Learns from a batch that ran: its records, its time in milliseconds, and the bytes of its results. */
+  learn(records: number, duration: number, bytes = 0): void {
     if (this.#fixed || records === 0) return;
     const latest = duration / records;
     this.#perRecord = this.#perRecord === undefined ? latest : this.#perRecord + LATEST * (latest - this.#perRecord);
     const wanted = Math.floor(BATCH_DURATION / Math.max(this.#perRecord, 1e-6));
-    this.#size = Math.max(1, Math.min(wanted, records * GROWTH, this.#most));
+    // Up at once, down slowly: too small a batch costs time, too large a one may cost the run.
+    const average = this.#bytesPerRecord + LATEST * (bytes / records - this.#bytesPerRecord);
+    this.#bytesPerRecord = Math.max(bytes / records, average);
+    const fitting = this.#bytesPerRecord === 0 ? this.#most : Math.floor(RESULT_BYTES / this.#bytesPerRecord);
+    this.#size = Math.max(1, Math.min(wanted, fitting, records * GROWTH, this.#most));
   }
 }

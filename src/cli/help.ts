@@ -7,12 +7,14 @@ Inputs (format by ending, gzip recognised by itself; --from overrides the ending
   FILE.csv, FILE.tsv        an object a record, by the names in the header; every value is a string
   FILE.ndjson, FILE.jsonl   the JSON value of each line
   any other file            each line as a string, without its line end
+Inputs are UTF-8; bytes that are not become U+FFFD (\uFFFD). UTF-16 is refused.
 
 Results (a function that returns undefined drops the record; null is a result):
   --to -                    strings as lines, other values as JSON, a line each
   --to FILE.ndjson          JSON, a line each; the file is made anew
   --to FILE.csv             columns from the first results; the file is made anew
   --to sqlite:FILE#TABLE    a row each, appended; the table is made from the first results when it is not there.
+                            Its columns have no type: every value is stored as it is, and sorts and compares as such.
                             Values that are not objects go into the column "value", nested ones are JSON text
 
 Examples:

@@ -30,6 +30,8 @@ type Flags = Omit<MapOptions, 'module' | 'inputs' | 'ordered'> & {
 
 const MEND = ' (telaio map --help explains)';
 const DEFAULT_QUEUE = 10_000;
+/** Each is a thread with an engine of its own, of some 10 MB: more of them than this is a slip of the finger. */
+const MOST_WORKERS = 256;
 
 /**
  * Reads the arguments after `telaio`. `undefined`: help or the version was asked for and printed. Throws `UsageError`.
@@ -50,7 +52,7 @@ export function parseArguments(argv: string[], version: string, print: (text: st
     .argument('[inputs...]', 'files to read; - or none: standard input')
     .addOption(new Option('--from <format>', 'format of the inputs, whatever their endings say').choices(FORMATS))
     .option('--to <destination>', '-, FILE.ndjson, FILE.csv or sqlite:FILE#TABLE', '-')
-    .option('--workers <n>', 'threads that call the function (default: one a core)', positive)
+    .option('--workers <n>', 'threads that call the function (default: one a core)', threads)
     .option('--queue <n>', 'records waiting at most: read and not yet written', positive, DEFAULT_QUEUE)
     .option('--chunk <n>', 'records handed to a thread at a time (default: about 20 ms of work)', positive)
     .option('--unordered', 'write results as they come, not in the order of the input')
@@ -64,10 +66,11 @@ export function parseArguments(argv: string[], version: string, print: (text: st
     .addHelpText('after', MAP_HELP)
     .action((module: string, inputs: string[], flags: Flags) => {
       refuseWhatIsMissing(flags);
+      refuseFailureFile(flags.onError);
       const { from, to, workers, queue, chunk, onError, progress } = flags;
       const ordered = flags.unordered !== true;
-      const threads = workers ?? availableParallelism();
-      parsed = { module, inputs, from, to, workers: threads, queue, chunk, ordered, onError, progress };
+      const count = workers ?? Math.min(availableParallelism(), MOST_WORKERS);
+      parsed = { module, inputs, from, to, workers: count, queue, chunk, ordered, onError, progress };
     });
   for (const command of [program, map]) {
     command.exitOverride().configureOutput({
@@ -101,6 +104,17 @@ function refuseWhatIsMissing(flags: Flags): void {
   for (const name of ['retries', 'resume', 'timeout'] as const) {
     if (flags[name] !== undefined) throw new UsageError(`--${name} is not available yet; leave it out`);
   }
+}
+
+function refuseFailureFile(onError: string): void {
+  if (onError === '') throw new UsageError('--on-error is empty: give stop, skip or a file');
+  if (onError === '-') throw new UsageError('--on-error - would mix failures and results: give stop, skip or a file');
+}
+
+function threads(value: string): number {
+  const number = positive(value);
+  if (number > MOST_WORKERS) throw new InvalidArgumentError(`It must be ${MOST_WORKERS} at most.`);
+  return number;
 }
 
 function positive(value: string): number {

@@ -3,7 +3,8 @@
  *
  *   read ──> in flight (submitted, running) ──> line of entries ──> write
  *     ^                                                              │
- *     └──────────────── room: unwritten records <= queue ────────────┘
+ *     └── room: unwritten records <= queue, their bytes and those of
+ *         their results <= QUEUE_BYTES ─────────────────────────────┘
  *
  * Two loops share the counters below. The reader takes a batch when there is room and hands it to the backend; the writer
  * takes entries off the line and waits for their outcome. In input order, an entry joins the line when it is read;
@@ -16,6 +17,7 @@ import { RecordError } from './errors.ts';
 import type { RecordBatch, RecordSource } from './inputs/record-source.ts';
 import type { FailureFile } from './sinks/failure-file.ts';
 import type { Sink } from './sinks/sink.ts';
+import { errorText } from './worker/describe-error.ts';
 
 export type PipelineOptions = {
   source: RecordSource;
@@ -27,6 +29,8 @@ export type PipelineOptions = {
   ordered: boolean;
   queue: number;
   chunk: number | undefined;
+  /** Told of a failure that ends the run when records before it keep the run from ending for a while. */
+  onFailure?: (error: RecordError) => void;
 };
 
 export type Counts = {
@@ -37,10 +41,14 @@ export type Counts = {
   position: number;
 };
 
-type Entry = { batch: RecordBatch; outcome: Promise<BatchOutcome> };
+type Entry = { batch: RecordBatch; outcome: Promise<BatchOutcome>; resultBytes: number };
 
-/** Bytes of records read but unwritten after which reading waits, however few records they are. */
+/** Bytes of unwritten records and their results after which reading waits, however few records they are. */
 const QUEUE_BYTES = 64 * 1024 * 1024;
+/** What a cell takes beside its text. */
+const CELL_BYTES = 16;
+/** How long a failure waits for the records before it, of which one may fail too, until it is told; milliseconds. */
+const TELL_AFTER = 1_000;
 
 export class Pipeline {
   readonly counts: Counts = { records: 0, failed: 0, position: 0 };
@@ -51,9 +59,14 @@ export class Pipeline {
   /** Batches that a worker runs or will run. */
   #running = 0;
   #unwritten = 0;
+  /** Of the records that are not written, and of those results of theirs that have come. */
   #unwrittenBytes = 0;
   #reading = true;
   #failure: RecordError | undefined;
+  /** The first failure in the input that is known, while records before it are not stored yet. */
+  #ahead: { place: number; error: RecordError } | undefined;
+  #accepted = 0;
+  #telling: NodeJS.Timeout | undefined;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -64,6 +77,7 @@ export class Pipeline {
   /** Ends when every accepted record is written, or at the first failure that ends the run, which it throws. */
   async run(): Promise<void> {
     const outcomes = await Promise.allSettled([this.#read(), this.#write()]);
+    clearTimeout(this.#telling);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
@@ -101,6 +115,7 @@ export class Pipeline {
   #accept(batch: RecordBatch): void {
     const { backend, sink, target, onError, ordered } = this.#options;
     this.#running++;
+    const place = this.#accepted++;
     this.#unwritten += batch.count;
     this.#unwrittenBytes += batch.bytes.length;
     const outcome = backend.submit({
@@ -114,15 +129,23 @@ export class Pipeline {
       columns: sink.columns,
       onError,
     });
-    const entry: Entry = { batch, outcome };
-    const done = (result?: BatchOutcome): void => {
+    const entry: Entry = { batch, outcome, resultBytes: 0 };
+    const done = (result: BatchOutcome | Error): void => {
       this.#running--;
-      if (result !== undefined) this.#chunk.learn(result.records, result.duration);
+      if (result instanceof Error) {
+        this.#failAhead(place, workerError(batch, result));
+      } else {
+        entry.resultBytes = bytesOf(result);
+        this.#unwrittenBytes += entry.resultBytes;
+        this.#chunk.learn(result.records, result.duration, entry.resultBytes);
+        const [failure] = result.failures;
+        if (onError === 'stop' && failure !== undefined) this.#failAhead(place, recordError(batch, failure));
+      }
       if (!ordered) this.#line.push(entry);
       this.#changed.notify();
     };
     // The writer sees a rejection when it comes to this entry; until then it must not count as unhandled.
-    outcome.then(done, () => done());
+    outcome.then(done, done);
     if (ordered) this.#line.push(entry);
   }
 
@@ -132,9 +155,10 @@ export class Pipeline {
       while (true) {
         const entry = this.#line.shift();
         if (entry !== undefined) await this.#store(entry);
-        else if (this.#reading || this.#running > 0) await this.#changed.wait();
+        // Records that are still running may take any time: after a failure nobody waits for them.
+        else if (this.#failure === undefined && (this.#reading || this.#running > 0)) await this.#changed.wait();
         else break;
-        // In order, what follows a failure is not stored; without an order, whatever was accepted is.
+        // In order, what follows a failure is not stored; without an order, whatever is done is.
         if (this.#failure !== undefined && ordered) break;
       }
     } finally {
@@ -143,7 +167,8 @@ export class Pipeline {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #store({ batch, outcome }: Entry): Promise<void> {
+  async #store(entry: Entry): Promise<void> {
+    const { batch, outcome } = entry;
     const { sink, failureFile, onError } = this.#options;
     let result: BatchOutcome;
     try {
@@ -159,9 +184,16 @@ export class Pipeline {
     this.counts.failed += failures.length;
     this.counts.position = Math.max(this.counts.position, batch.position);
     this.#unwritten -= batch.count;
-    this.#unwrittenBytes -= batch.bytes.length;
+    this.#unwrittenBytes -= batch.bytes.length + entry.resultBytes;
     if (onError === 'stop' && failures.length > 0) this.#fail(recordError(batch, failures[0]));
     this.#changed.notify();
+  }
+
+  /** A batch failed; those before it may still be running, and are stored, but nothing more needs to be read. */
+  #failAhead(place: number, error: RecordError): void {
+    if (this.#ahead === undefined || place < this.#ahead.place) this.#ahead = { place, error };
+    this.#telling ??= setTimeout(() => this.#ahead && this.#options.onFailure?.(this.#ahead.error), TELL_AFTER);
+    this.stop();
   }
 
   #fail(error: RecordError): void {
@@ -174,17 +206,29 @@ export class Pipeline {
 function workerError({ input, line, lines }: RecordBatch, error: Error): RecordError {
   const last = line + lines - 1;
   const place = last === line ? `line ${last}` : `one of the lines ${line} to ${last}`;
-  return new RecordError(`${input.name}, ${place}: ${error.name}: ${error.message}`, { cause: error });
+  const memory = error.name === 'HeapExhaustedError' || /out of memory|memory limit/i.test(error.message);
+  const mend = memory && last !== line ? ` (fewer records at a time need less memory: --chunk 1)` : '';
+  return new RecordError(`${input.name}, ${place}: ${error.name}: ${error.message}${mend}`, { cause: error });
 }
 
 function recordError(batch: RecordBatch, { line, error, outside }: RecordFailure): RecordError {
   const place = `${batch.input.name}, line ${line}`;
   if (outside) return new RecordError(`${place}: ${error.message}`);
-  const headline = `${error.name}: ${error.message}`;
-  const { stack } = error;
-  if (stack === undefined) return new RecordError(`${place}: ${headline}`);
-  // A stack begins with the headline, unless the message was changed after the error was made.
-  return new RecordError(`${place}: ${stack.includes(error.message) ? stack : `${headline}\n${stack}`}`);
+  return new RecordError(`${place}: ${errorText(error)}`);
+}
+
+/** What an outcome takes in memory, about. */
+function bytesOf({ text, table, failures }: BatchOutcome): number {
+  let bytes = text?.length ?? 0;
+  for (const row of table?.rows ?? []) {
+    for (const cell of row) {
+      const length = typeof cell === 'string' || cell instanceof Uint8Array ? cell.length : 0;
+      bytes += length + CELL_BYTES;
+    }
+  }
+  for (const { record = '', error } of failures)
+    bytes += record.length + error.message.length + (error.stack?.length ?? 0);
+  return bytes;
 }
 
 /** Wakes whoever waits; both loops re-check their own condition. */

@@ -5,49 +5,60 @@ import type { Counts } from './pipeline.ts';
 /** How often the bar is drawn, milliseconds; where it is not a terminal, how often a line is written. */
 const REDRAW = 100;
 const LINE_INTERVAL = 2_000;
+/** Characters of the bar. */
+const WIDTH = 30;
 
 export class Progress {
   readonly #counts: Counts;
   readonly #size: number | undefined;
   readonly #started = performance.now();
-  readonly #bar: SingleBar;
+  readonly #stream: NodeJS.WritableStream;
+  /** `undefined` where lines are written. */
+  readonly #bar: SingleBar | undefined;
   readonly #timer: NodeJS.Timeout;
+  #stopped = false;
 
   /** `size` is the bytes of all inputs; `undefined` when nobody knows them: then there is no bar and no time left. */
   constructor(counts: Counts, size: number | undefined, stream: NodeJS.WritableStream) {
     this.#counts = counts;
     this.#size = size === 0 ? undefined : size;
     const tty = (stream as NodeJS.WriteStream).isTTY === true;
+    this.#stream = stream;
+    this.#timer = setInterval(() => this.#draw(), tty ? REDRAW : LINE_INTERVAL);
+    this.#timer.unref();
+    if (!tty) return;
     this.#bar = new SingleBar(
       {
-        format: (_options, _params, payload) => this.#line(payload.width),
+        format: () => this.#line(),
         stream,
-        noTTYOutput: true,
-        notTTYSchedule: LINE_INTERVAL,
         hideCursor: true,
         clearOnComplete: false,
-        barsize: 30,
         emptyOnZero: true,
       },
       Presets.shades_classic,
     );
-    this.#bar.start(1, 0, { width: 30 });
-    this.#timer = setInterval(() => this.#bar.update(this.#fraction()), tty ? REDRAW : LINE_INTERVAL);
-    this.#timer.unref();
+    this.#bar.start(1, 0);
   }
 
   /** Draws the last state and gives the terminal back. */
   stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
     clearInterval(this.#timer);
-    this.#bar.update(this.#fraction());
-    this.#bar.stop();
+    this.#draw();
+    this.#bar?.stop();
+  }
+
+  #draw(): void {
+    if (this.#bar === undefined) this.#stream.write(`${this.#line()}\n`);
+    else this.#bar.update(this.#fraction());
   }
 
   #fraction(): number {
     return this.#size === undefined ? 0 : Math.min(1, this.#counts.position / this.#size);
   }
 
-  #line(width: number): string {
+  #line(): string {
     const { records, failed } = this.#counts;
     const elapsed = (performance.now() - this.#started) / 1000;
     const parts = [`${count(records)} records`, `${count(Math.round(records / Math.max(elapsed, 0.001)))}/s`];
@@ -56,8 +67,8 @@ export class Progress {
     const fraction = this.#fraction();
     if (this.#size === undefined) return parts.join('  ');
     if (fraction > 0 && fraction < 1) parts.push(`${clock((elapsed * (1 - fraction)) / fraction)} left`);
-    const filled = Math.round(fraction * width);
-    const bar = '█'.repeat(filled) + '░'.repeat(width - filled);
+    const filled = Math.round(fraction * WIDTH);
+    const bar = '█'.repeat(filled) + '░'.repeat(WIDTH - filled);
     return `${bar} ${String(Math.floor(fraction * 100)).padStart(3)} %  ${parts.join('  ')}`;
   }
 }

@@ -3,12 +3,15 @@
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 type StopSignal = keyof typeof EXIT_CODES;
 
+/** `second` is called just before the process ends. */
+type Reactions = { first: (signal: StopSignal) => void; second: (signal: StopSignal) => void };
+
 export class StopSignals implements Disposable {
-  readonly #onStop: (signal: StopSignal) => void;
+  readonly #then: Reactions;
   #received: StopSignal | undefined;
 
-  constructor(onStop: (signal: StopSignal) => void) {
-    this.#onStop = onStop;
+  constructor(reactions: Reactions) {
+    this.#then = reactions;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, this.#receive);
   }
 
@@ -27,8 +30,11 @@ export class StopSignals implements Disposable {
   }
 
   readonly #receive = (signal: NodeJS.Signals): void => {
-    if (this.#received !== undefined) process.exit(EXIT_CODES[signal as StopSignal]);
+    if (this.#received !== undefined) {
+      this.#then.second(signal as StopSignal);
+      process.exit(EXIT_CODES[signal as StopSignal]);
+    }
     this.#received = signal as StopSignal;
-    this.#onStop(this.#received);
+    this.#then.first(this.#received);
   };
 }

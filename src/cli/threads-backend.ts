@@ -1,4 +1,5 @@
 /** `--backend threads`: batches run on the threads of this process, through a `ThreadPoolExecutor`. */
+import { availableParallelism } from 'node:os';
 import { ThreadPoolExecutor } from '../futures/index.ts';
 import type { BatchOutcome, BatchTask, MapBackend, ProbeOutcome, Target } from './backend.ts';
 import { probeTarget, runBatch } from './worker/run-batch.ts';
@@ -13,8 +14,11 @@ export class ThreadsBackend implements MapBackend {
   }
 
   async probe(target: Target): Promise<ProbeOutcome> {
-    // One for every worker: all of them start and load the module side by side. The first answer is as good as any.
-    const answers = Array.from({ length: this.workers }, () => this.#executor.submit(probeTarget, target));
+    // One for every core: so many workers start and load the module side by side, others when there is work for them. The
+    // first answer is as good as any.
+    const answers = Array.from({ length: Math.min(this.workers, availableParallelism()) }, () =>
+      this.#executor.submit(probeTarget, target),
+    );
     return await Promise.race(answers);
   }
 

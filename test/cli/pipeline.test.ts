@@ -163,9 +163,9 @@ test('stop: what was accepted is finished, nothing more is read', deadline, asyn
 });
 
 test('a worker that dies: the lines it had, and its error; what came before is stored', deadline, async () => {
-  for (const [chunk, place] of [
-    [1, 'line 2'],
-    [3, 'one of the lines 4 to 6'],
+  for (const [chunk, place, mend] of [
+    [1, 'line 2', ''],
+    [3, 'one of the lines 4 to 6', ' (fewer records at a time need less memory: --chunk 1)'],
   ] as const) {
     const backend = new HeldBackend(2);
     const sink = new HeldSink();
@@ -174,7 +174,10 @@ test('a worker that dies: the lines it had, and its error; what came before is s
     backend.calls[1].fail(new RangeError('out of memory'));
     backend.calls[2].end();
     backend.calls[0].end();
-    await assert.rejects(running, { code: 'TELAIO_CLI_RECORD', message: `stdin, ${place}: RangeError: out of memory` });
+    await assert.rejects(running, {
+      code: 'TELAIO_CLI_RECORD',
+      message: `stdin, ${place}: RangeError: out of memory${mend}`,
+    });
     assert.equal(sink.batches.length, 1);
   }
 });
@@ -246,6 +249,8 @@ test('the bar: nothing unless asked for where there is no terminal', deadline, a
   assert.equal((await telaio(['map', target, input, '--no-progress'])).stderr, '');
   const asked = await telaio(['map', target, input, '--progress']);
   assert.match(asked.stderr, /100 % {2}100 records {2}[\d,]+\/s/);
+  assert.ok(!asked.stderr.includes('\n\n'), 'no empty line');
+  assert.ok(asked.stderr.endsWith('\n'));
   const unknown = await telaio(['map', target, '--progress'], { stdin: numbers(100) });
   assert.match(unknown.stderr, /^100 records {2}[\d,]+\/s {2}in 0:00$/m);
 });

@@ -77,9 +77,14 @@ describe('terminated from outside', () => {
   });
 
   check('a worker that has not come up yet is replaced, and its executor is not broken', async () => {
-    await using pool = new ThreadPoolExecutor({ maxWorkers: 1, threadNamePrefix: 'early' });
+    const [starting, gate] = [new Event(), new Event()];
+    const initializer = tasks.sayAndWait;
+    const initArgs = [starting, gate];
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1, threadNamePrefix: 'early', initializer, initArgs });
     const future = pool.submit(tasks.square, 2);
+    await starting.wait();
     await workersOf('early')[0].terminate();
+    gate.set();
     assert.equal(await future, 4);
   });
 

@@ -1,14 +1,16 @@
 /** The bytes of one input, unpacked when they are gzip. */
-import { createReadStream, type ReadStream } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, openSync, type ReadStream } from 'node:fs';
+import { Socket } from 'node:net';
 import { pipeline, type Readable } from 'node:stream';
+import { isatty, ReadStream as TerminalStream } from 'node:tty';
 import { createGunzip } from 'node:zlib';
 import { InputError, reason } from '../errors.ts';
 
 /** Bytes asked for at a time. Larger blocks mean fewer turns of the event loop; memory is this much an input. */
 const BLOCK_BYTES = 256 * 1024;
 const GZIP_MAGIC = [0x1f, 0x8b];
-/** Enough for the gzip magic and for a byte order mark, so that neither is torn between two blocks. */
-const HEAD_BYTES = 3;
+/** Beginnings that must not be torn between two blocks: gzip, and the byte order marks of UTF-8 and UTF-16. */
+const BEGINNINGS = [GZIP_MAGIC, [0xef, 0xbb, 0xbf], [0xff, 0xfe], [0xfe, 0xff]];
 
 export class ByteSource {
   readonly #name: string;
@@ -17,6 +19,7 @@ export class ByteSource {
   #packed = false;
   #ended = false;
   #destroyed = false;
+  #giveUp: (() => void) | undefined;
 
   /** `name` is for messages. The stream is opened here and read on demand. */
   constructor(name: string, stream: Readable) {
@@ -24,8 +27,13 @@ export class ByteSource {
     this.#raw = stream;
   }
 
+  /** Throws `InputError`. */
   static file(path: string): ByteSource {
-    return new ByteSource(path, createReadStream(path, { highWaterMark: BLOCK_BYTES }));
+    try {
+      return new ByteSource(path, openStream(path));
+    } catch (error) {
+      throw new InputError(`${path} can't be read: ${reason(error)}`, { cause: error });
+    }
   }
 
   /** The input is gzip; known once the first bytes have come. */
@@ -39,7 +47,15 @@ export class ByteSource {
   }
 
   /** The next bytes; `undefined` at the end, and after `destroy`. Throws `InputError`. */
-  async next(): Promise<Buffer | undefined> {
+  next(): Promise<Buffer | undefined> {
+    // Not every stream lets go of a read that is under way when it is destroyed; whoever waits here must be let go.
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer | undefined>();
+    this.#giveUp = () => resolve(undefined);
+    this.#read().then(resolve, reject);
+    return promise;
+  }
+
+  async #read(): Promise<Buffer | undefined> {
     if (this.#ended || this.#destroyed) return undefined;
     try {
       this.#blocks ??= await this.#open();
@@ -60,6 +76,7 @@ export class ByteSource {
   destroy(): void {
     this.#destroyed = true;
     this.#raw.destroy();
+    this.#giveUp?.();
   }
 
   async #open(): Promise<AsyncIterator<Buffer>> {
@@ -73,16 +90,36 @@ export class ByteSource {
     return gunzip[Symbol.asyncIterator]();
   }
 
-  /** At least the first `HEAD_BYTES` bytes; fewer only when the input has fewer. */
+  /** As many bytes as it takes to know whether one of the `BEGINNINGS` is there: mostly the first block is enough. */
   async #head(): Promise<Buffer> {
     let head = Buffer.alloc(0);
-    while (head.length < HEAD_BYTES) {
+    while (undecided(head)) {
       const block: Buffer | null = this.#raw.read();
       if (block !== null) head = Buffer.concat([head, block]);
       else if (!(await readableOrEnded(this.#raw))) break;
     }
     return head;
   }
+}
+
+/**
+ * A pipe or a terminal is read without blocking: a read that blocks would occupy a thread that nobody can call back, and
+ * the process could not end before somebody writes to it.
+ */
+function openStream(path: string): Readable {
+  const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  try {
+    if (isatty(fd)) return new TerminalStream(fd);
+    if (fstatSync(fd).isFIFO()) return new Socket({ fd, readable: true, writable: false });
+    return createReadStream(path, { fd, highWaterMark: BLOCK_BYTES });
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function undecided(head: Uint8Array): boolean {
+  return BEGINNINGS.some((whole) => head.length < whole.length && head.every((byte, index) => byte === whole[index]));
 }
 
 async function* chain(head: Buffer, rest: Readable): AsyncGenerator<Buffer> {

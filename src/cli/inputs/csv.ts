@@ -9,7 +9,8 @@ export function parseRows(text: string, format: RecordFormat): string[][] {
   const delimiter = String.fromCharCode(DELIMITERS[format as keyof typeof DELIMITERS]);
   if (!text.includes('"')) return splitRows(text, delimiter);
   try {
-    return parse(text, {
+    // A carriage return at the very end belongs to a line end that was cut off, as below.
+    return parse(text.endsWith('\r') ? text.slice(0, -1) : text, {
       delimiter,
       record_delimiter: ['\r\n', '\n'],
       relax_column_count: true,
@@ -18,7 +19,7 @@ export function parseRows(text: string, format: RecordFormat): string[][] {
   } catch (error) {
     // csv-parse counts lines within the text that it was given: the caller names the right one.
     const message = (error as CsvError).message.replace(/,? (at|on) line \d+/g, '');
-    throw new UnreadableRecord(`this is not valid CSV: ${message}`);
+    throw new UnreadableRecord(`this is not valid ${format.toUpperCase()}: ${message}`);
   }
 }
 

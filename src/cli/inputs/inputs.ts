@@ -16,8 +16,12 @@ export function parseInputs(names: string[], format: RecordFormat | undefined): 
   return inputs;
 }
 
+/** Names of standard input; opening it a second time would compete with, or block, what is there already. */
+const STDIN = ['/dev/stdin', '/dev/fd/0', '/proc/self/fd/0'];
+
 function parseInput(name: string, format: RecordFormat | undefined): Input {
   if (name === '-') return { name: 'stdin', path: undefined, format: format ?? 'lines', size: undefined };
+  if (STDIN.includes(name)) return { name, path: undefined, format: format ?? 'lines', size: undefined };
   try {
     const stat = statSync(name);
     if (stat.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });

@@ -124,6 +124,12 @@ class Splitter {
       const record = await this.#take(1);
       if (record === undefined) return undefined;
       if (record.bytes.every((byte) => byte === 0x0a || byte === 0x0d)) continue;
+      if (!record.bytes.includes(0x0a) && Buffer.from(record.bytes).toString().trimEnd().includes('\r')) {
+        throw new InputError(
+          `${name}, line ${record.line}: the lines end in a carriage return alone (CR); ` +
+            "let them end in LF, for instance with: tr '\\r' '\\n'",
+        );
+      }
       try {
         this.#header = parseHeader(Buffer.from(record.bytes).toString(), format);
       } catch (error) {
@@ -146,6 +152,7 @@ class Splitter {
         this.#ended = true;
         if (this.#pieces.length > 0) return this.#last();
       } else {
+        if (this.#first) refuseUtf16(block, this.#input.name);
         this.#block = this.#first ? withoutByteOrderMark(block) : block;
         this.#start = 0;
         this.#first = false;
@@ -189,6 +196,15 @@ class Splitter {
     this.#consumed += bytes.length;
     this.#linesBefore = 0;
     return { line, lines, count, bytes };
+  }
+}
+
+function refuseUtf16(block: Uint8Array, name: string): void {
+  const [first, second] = block;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    throw new InputError(
+      `${name} is UTF-16, and inputs are UTF-8: convert it, for instance with iconv -f UTF-16 -t UTF-8`,
+    );
   }
 }
 

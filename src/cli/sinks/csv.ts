@@ -20,6 +20,10 @@ export class CsvSink implements Sink {
     return new CsvSink(await WholeFile.open(path));
   }
 
+  async begin(): Promise<void> {
+    await this.#file.begin();
+  }
+
   async write({ text, table }: BatchOutcome): Promise<void> {
     if (text !== undefined) await this.#file.append(text);
     if (table === undefined) return;
@@ -51,6 +55,6 @@ export class CsvSink implements Sink {
           'that the first results had; let the function return the same properties every time',
       );
     }
-    await this.#file.append(new TextEncoder().encode(csvText(rowsFor(columns, table), columns.length)));
+    await this.#file.append(csvText(rowsFor(columns, table), columns.length));
   }
 }

@@ -13,6 +13,10 @@ export class FailureFile {
     return new FailureFile(await WholeFile.open(path));
   }
 
+  async begin(): Promise<void> {
+    await this.#file.begin();
+  }
+
   async write(file: string, failures: RecordFailure[]): Promise<void> {
     let text = '';
     for (const { line, record, error } of failures) {

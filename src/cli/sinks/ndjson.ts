@@ -16,6 +16,10 @@ export class NdjsonSink implements Sink {
     return new NdjsonSink(await WholeFile.open(path));
   }
 
+  async begin(): Promise<void> {
+    await this.#file.begin();
+  }
+
   async write({ text }: BatchOutcome): Promise<void> {
     if (text !== undefined) await this.#file.append(text);
   }

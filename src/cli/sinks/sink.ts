@@ -7,6 +7,8 @@ export interface Sink {
   readonly shape: ResultShape;
   /** Columns of the destination once they are known, so that workers fill them in order. */
   readonly columns: string[] | undefined;
+  /** All destinations are open: what this one held before may go. Throws `SinkError`. */
+  begin?(): Promise<void>;
   /** Stores the results of one batch, wholly or not at all where the medium allows it. Throws `SinkError`. */
   write(outcome: BatchOutcome): Promise<void> | void;
   /** Stores what was held back and lets go of the destination. Throws `SinkError`. */
@@ -25,6 +27,9 @@ export function parseDestination(to: string): Destination {
   if (to.startsWith('sqlite:')) {
     const [, path, table] = /^sqlite:(.+)#([^#]+)$/.exec(to) ?? [];
     if (path === undefined) throw new UsageError(`--to ${to} names no table: write sqlite:FILE#TABLE`);
+    if (/^(file:.*)?:memory:/.test(path)) {
+      throw new UsageError(`--to ${to} names a database in memory, which ends with the program: name a file`);
+    }
     return { kind: 'sqlite', path, table };
   }
   if (/\.(ndjson|jsonl)$/i.test(to)) return { kind: 'ndjson', path: to };

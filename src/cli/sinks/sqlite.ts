@@ -1,16 +1,21 @@
 /**
  * `sqlite:FILE#TABLE`: a row a result, one transaction a batch, so that whatever ends the run, the table holds whole
  * batches. A table that is there already is appended to; its columns stay as they are. One that this run makes gets its
- * columns from the first results and more of them when later results bring some.
+ * columns from the first results and more of them when later results bring some; they have no type, so that every value
+ * is stored as it is. Columns are compared as SQLite does, without regard to case.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { BatchOutcome, Cell, ResultShape, Table } from '../backend.ts';
 import { SinkError } from '../errors.ts';
-import { FirstRows } from './first-rows.ts';
+import { foldColumn, SQLITE_COLUMNS } from '../worker/cells.ts';
+import { FirstRows, newColumns } from './first-rows.ts';
 import type { Sink } from './sink.ts';
 
 /** How long to wait for another program that holds the database, milliseconds. */
 const BUSY_TIMEOUT = 10_000;
+
+/** Prepared statements that are kept: one for every set of columns that results have. */
+const STATEMENTS = 100;
 
 export class SqliteSink implements Sink {
   readonly shape: ResultShape = 'table';
@@ -19,9 +24,11 @@ export class SqliteSink implements Sink {
   readonly #table: string;
   readonly #db: DatabaseSync;
   readonly #journal: string;
-  readonly #first = new FirstRows();
-  #made = false;
-  #insert: { columns: string[]; statement: StatementSync } | undefined;
+  readonly #first = new FirstRows(foldColumn);
+  readonly #statements = new Map<string, StatementSync>();
+  /** The table was there before this run. */
+  #found = false;
+  #failed = false;
 
   /** `pragmas` are for a run under other conditions, such as a limit on the size of the database. */
   constructor(path: string, table: string, pragmas: string[] = []) {
@@ -36,7 +43,8 @@ export class SqliteSink implements Sink {
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
       for (const pragma of pragmas) db.exec(pragma);
       const columns = db.prepare('SELECT name FROM pragma_table_info(?)').all(table);
-      if (columns.length > 0) this.columns = columns.map(({ name }) => String(name));
+      this.#found = columns.length > 0;
+      if (this.#found) this.columns = columns.map(({ name }) => String(name));
     } catch (error) {
       db?.close();
       throw this.#problem(error);
@@ -45,6 +53,8 @@ export class SqliteSink implements Sink {
 
   write({ table }: BatchOutcome): void {
     if (table === undefined) return;
+    // More columns than a table may have: what was held goes in before the run ends with this.
+    if (this.columns === undefined && this.#first.width(table) > SQLITE_COLUMNS && !this.#first.empty) this.#begin();
     if (this.columns !== undefined) this.#store(table);
     else this.#first.add(table);
     if (this.columns === undefined && this.#first.enough) this.#begin();
@@ -52,10 +62,13 @@ export class SqliteSink implements Sink {
 
   close(): void {
     try {
-      if (this.columns === undefined && !this.#first.empty) this.#begin();
+      // Not after a write has failed: the person was told that the run is over.
+      if (!this.#failed && this.columns === undefined && !this.#first.empty) this.#begin();
     } finally {
-      this.#insert = undefined;
+      this.#statements.clear();
       try {
+        // Whoever holds the database has been waited for already.
+        if (this.#failed) this.#db.exec('PRAGMA busy_timeout = 0');
         this.#db.exec(`PRAGMA journal_mode = ${this.#journal}`);
       } catch {
         // Another program has the database open, or the disk is full: the log stays beside it, as good as before.
@@ -67,28 +80,24 @@ export class SqliteSink implements Sink {
   #begin(): void {
     const table = this.#first.take();
     this.#transaction(() => {
-      const columns = table.columns.map((name, index) => `${quoted(name)} ${columnType(table.rows, index)}`.trimEnd());
-      this.#db.exec(`CREATE TABLE ${this.#table} (${columns.join(', ')})`);
+      // Without a type: a column of a type converts ("00501" to 501), and later values may be of other types.
+      this.#db.exec(`CREATE TABLE ${this.#table} (${table.columns.map(quoted).join(', ')})`);
       this.#insertRows(table);
     });
-    this.#made = true;
     this.columns = table.columns;
   }
 
   #store(table: Table): void {
     const columns = this.columns as string[];
-    const extra = table.columns.filter((name) => !columns.includes(name));
-    if (extra.length > 0 && !this.#made) {
+    const extra = newColumns(columns, table, foldColumn);
+    if (extra.length > 0 && this.#found) {
       throw new SinkError(
         `can't write ${this.#name}: the table has no column ${extra.map((name) => JSON.stringify(name)).join(', ')}; ` +
           `it has ${columns.join(', ')}. Name another table, or let the function return these`,
       );
     }
     this.#transaction(() => {
-      for (const name of extra) {
-        const type = columnType(table.rows, table.columns.indexOf(name));
-        this.#db.exec(`ALTER TABLE ${this.#table} ADD COLUMN ${quoted(name)} ${type}`);
-      }
+      for (const name of extra) this.#db.exec(`ALTER TABLE ${this.#table} ADD COLUMN ${quoted(name)}`);
       this.#insertRows(table);
     });
     if (extra.length > 0) this.columns = [...columns, ...extra];
@@ -97,17 +106,30 @@ export class SqliteSink implements Sink {
   #insertRows({ columns, rows }: Table): void {
     // A batch of nothing but nulls may have no column yet.
     const names = columns.length > 0 ? columns : (this.columns as string[]);
-    if (this.#insert === undefined || !sameNames(this.#insert.columns, names)) {
-      const sql = `INSERT INTO ${this.#table} (${names.map(quoted).join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
-      this.#insert = { columns: names, statement: this.#db.prepare(sql) };
-    }
-    const { statement } = this.#insert;
+    const whole = this.#insertInto(names);
     for (const row of rows) {
-      while (row.length < names.length) row.push(null);
-      for (let index = 0; index < row.length; index++)
-        if (typeof row[index] === 'boolean') row[index] = Number(row[index]);
-      statement.run(...(row as SQLInputValue[]));
+      while (row.length < names.length) row.push(undefined);
+      if (this.#found && row.includes(undefined)) {
+        // A table of somebody else's may have a default for what the result lacks.
+        const given = names.filter((_, index) => row[index] !== undefined);
+        this.#insertInto(given).run(...row.filter((cell) => cell !== undefined).map(bindable));
+      } else {
+        for (let index = 0; index < row.length; index++) row[index] = bindable(row[index]) as Cell;
+        whole.run(...(row as SQLInputValue[]));
+      }
     }
+  }
+
+  #insertInto(columns: string[]): StatementSync {
+    const key = columns.join('\0');
+    let statement = this.#statements.get(key);
+    if (statement === undefined) {
+      if (this.#statements.size >= STATEMENTS) this.#statements.clear();
+      const values = `(${columns.map(quoted).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+      statement = this.#db.prepare(`INSERT INTO ${this.#table} ${columns.length === 0 ? 'DEFAULT VALUES' : values}`);
+      this.#statements.set(key, statement);
+    }
+    return statement;
   }
 
   #transaction(body: () => void): void {
@@ -122,6 +144,7 @@ export class SqliteSink implements Sink {
         throw error;
       }
     } catch (error) {
+      this.#failed = true;
       throw this.#problem(error);
     }
   }
@@ -132,32 +155,11 @@ export class SqliteSink implements Sink {
   }
 }
 
-/** The type of a new column by the values that it gets first; none when they differ, so that nothing is converted. */
-function columnType(rows: Cell[][], index: number): string {
-  let type = '';
-  for (const row of rows) {
-    const cell = row[index] ?? null;
-    if (cell === null) continue;
-    const next = cellType(cell);
-    if (type === '' || type === next) type = next;
-    else if (isNumeric(type) && isNumeric(next)) type = 'REAL';
-    else return '';
-  }
-  return type;
-}
-
-function cellType(cell: NonNullable<Cell>): string {
-  if (typeof cell === 'number') return Number.isInteger(cell) ? 'INTEGER' : 'REAL';
-  if (typeof cell === 'bigint' || typeof cell === 'boolean') return 'INTEGER';
-  return typeof cell === 'string' ? 'TEXT' : 'BLOB';
-}
-
-function isNumeric(type: string): boolean {
-  return type === 'INTEGER' || type === 'REAL';
-}
-
-function sameNames(a: string[], b: string[]): boolean {
-  return a.length === b.length && a.every((name, index) => name === b[index]);
+/** node:sqlite binds every number as REAL, which would make 5 a 5.0: whole numbers go in as integers. */
+function bindable(cell: Cell | undefined): SQLInputValue {
+  if (typeof cell === 'number') return Number.isSafeInteger(cell) && !Object.is(cell, -0) ? BigInt(cell) : cell;
+  if (typeof cell === 'boolean') return cell ? 1n : 0n;
+  return cell ?? null;
 }
 
 function quoted(name: string): string {

@@ -92,7 +92,18 @@ class CsvReader implements RecordReader {
       throw new UnreadableRecord(`the record has ${fields(row.length)}, the header has ${fields(header.length)}`);
     }
     const record: Record<string, string> = {};
-    for (let column = 0; column < header.length; column++) record[header[column]] = row[column];
+    for (let column = 0; column < header.length; column++) {
+      const name = header[column];
+      if (name !== '__proto__') record[name] = row[column];
+      // An assignment would set the prototype.
+      else
+        Object.defineProperty(record, name, {
+          value: row[column],
+          enumerable: true,
+          writable: true,
+          configurable: true,
+        });
+    }
     return record;
   }
 
@@ -101,7 +112,7 @@ class CsvReader implements RecordReader {
   }
 
   source(index: number): string {
-    return this.#located()[index].text;
+    return withoutLineEnd(this.#located()[index].text);
   }
 
   #parseRows(): (string[] | UnreadableRecord)[] {
@@ -119,7 +130,7 @@ class CsvReader implements RecordReader {
     }
   }
 
-  /** Text and line of every record that is not an empty line, in the order of the rows. */
+  /** Text, with its line end, and line of every record that is not an empty line, in the order of the rows. */
   #located(): { text: string; line: number }[] {
     if (this.#records === undefined) {
       this.#records = [];
@@ -129,13 +140,18 @@ class CsvReader implements RecordReader {
         scanner.scan(this.#bytes, start, 1);
         const end = scanner.records === 1 ? scanner.end : this.#bytes.length;
         const text = decode(this.#bytes.subarray(start, end));
-        if (/[^\r\n]/.test(text)) this.#records.push({ text: text.replace(/\r?\n$/, ''), line });
+        // `parseRows` skips these too: a line of several carriage returns is not empty.
+        if (withoutLineEnd(text) !== '') this.#records.push({ text, line });
         line += scanner.lines;
         start = end;
       }
     }
     return this.#records;
   }
+}
+
+function withoutLineEnd(text: string): string {
+  return text.replace(/(\r?\n|\r)$/, '');
 }
 
 function fields(count: number): string {

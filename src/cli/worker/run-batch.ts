@@ -5,10 +5,11 @@
  */
 import type { BatchOutcome, BatchTask, ProbeOutcome, RecordFailure, Target } from '../backend.ts';
 import { UnreadableRecord } from '../errors.ts';
+import { UnwritableResult } from './cells.ts';
 import { describeError } from './describe-error.ts';
 import { loadTarget, TargetProblem } from './load-target.ts';
 import { BLANK, type RecordReader, recordReader } from './read-records.ts';
-import { resultWriter, UnwritableResult } from './write-results.ts';
+import { resultWriter } from './write-results.ts';
 
 /** Loads the target and says what it is; a target that can't be used is an answer, not an error. */
 export async function probeTarget(target: Target): Promise<ProbeOutcome> {

@@ -2,30 +2,49 @@
  * Results in the form in which the destination takes them. Serialising happens here, in the worker, because the main
  * thread has one core for all workers.
  */
+import { constants } from 'node:buffer';
 import { stringify } from 'csv-stringify/sync';
-import type { BatchOutcome, Cell, ResultShape, Table } from '../backend.ts';
+import type { BatchOutcome, ResultShape, Row, Table } from '../backend.ts';
+import {
+  foldColumn,
+  plainValue,
+  refuseForSqlite,
+  refuseLoss,
+  SQLITE_COLUMNS,
+  toCell,
+  toJson,
+  UnwritableResult,
+  unboxed,
+} from './cells.ts';
 
-/** A result has no form in the destination. */
-export class UnwritableResult extends Error {
-  override name = 'UnwritableResult';
-  // Its frames are this library's: they help nobody.
-  override stack = undefined;
+/** The results of a batch are too large together: no fault of the function or of a record. */
+export class BatchTooLarge extends Error {
+  override name = 'BatchTooLarge';
+
+  constructor(options?: ErrorOptions) {
+    super('the results of these records are too large together; give --chunk a smaller number', options);
+  }
 }
 
 export interface ResultWriter {
   /** Adds a result that is not `undefined`. Throws `UnwritableResult`, and is then as before. */
   add(result: unknown): void;
+  /** Throws `BatchTooLarge`. */
   finish(): Pick<BatchOutcome, 'text' | 'table'>;
 }
 
 export function resultWriter(shape: ResultShape, columns: string[] | undefined): ResultWriter {
   if (shape === 'lines') return new TextWriter(true);
   if (shape === 'ndjson') return new TextWriter(false);
-  return new TableWriter(columns, shape === 'csv' && columns !== undefined);
+  return new TableWriter(shape, columns);
 }
+
+/** Characters after which text becomes bytes: one string for all results would end at V8's limit, 512 Mi characters. */
+const PART = 16 * 1024 * 1024;
 
 class TextWriter implements ResultWriter {
   readonly #plainStrings: boolean;
+  readonly #parts: Uint8Array[] = [];
   #text = '';
 
   constructor(plainStrings: boolean) {
@@ -33,11 +52,28 @@ class TextWriter implements ResultWriter {
   }
 
   add(result: unknown): void {
-    this.#text += typeof result === 'string' && this.#plainStrings ? `${result}\n` : `${toJson(result)}\n`;
+    const value = unboxed(result);
+    const plain = typeof value === 'string' && this.#plainStrings;
+    if (!plain) refuseLoss(value);
+    const line = plain ? value : toJson(value);
+    if (this.#text.length + line.length > PART) this.#cut();
+    if (line.length < PART) {
+      this.#text += `${line}\n`;
+    } else {
+      // Its line end may be one character too many.
+      this.#parts.push(encoded(line));
+      this.#text = '\n';
+    }
   }
 
   finish(): Pick<BatchOutcome, 'text'> {
-    return this.#text === '' ? {} : { text: new TextEncoder().encode(this.#text) };
+    this.#cut();
+    return this.#parts.length === 0 ? {} : { text: joined(this.#parts) };
+  }
+
+  #cut(): void {
+    if (this.#text !== '') this.#parts.push(encoded(this.#text));
+    this.#text = '';
   }
 }
 
@@ -47,88 +83,120 @@ export const VALUE_COLUMN = 'value';
 class TableWriter implements ResultWriter {
   readonly #table: Table;
   readonly #known: number;
-  readonly #asCsv: boolean;
+  /** CSV whose columns are known is written here; else the destination gets the cells to decide. */
+  readonly #asText: boolean;
+  readonly #forSqlite: boolean;
   readonly #index = new Map<string, number>();
 
-  constructor(columns: string[] | undefined, asCsv: boolean) {
+  constructor(shape: ResultShape, columns: string[] | undefined) {
     this.#table = { columns: columns === undefined ? [] : [...columns], rows: [] };
     this.#known = this.#table.columns.length;
-    this.#asCsv = asCsv;
+    this.#asText = shape === 'csv' && columns !== undefined;
+    this.#forSqlite = shape === 'table';
     this.#table.columns.forEach((name, index) => {
-      this.#index.set(name, index);
+      this.#index.set(this.#fold(name), index);
     });
   }
 
   add(result: unknown): void {
-    const plain = isPlainObject(result);
-    const keys = plain ? Object.keys(result) : result === null ? [] : [VALUE_COLUMN];
-    // All cells before the first new column: a value that can't be written leaves no trace.
-    const cells = plain ? keys.map((key) => toCell(result[key])) : [toCell(result)];
-    const row: Cell[] = new Array(this.#table.columns.length).fill(null);
-    for (let at = 0; at < keys.length; at++) row[this.#columnOf(keys[at])] = cells[at];
-    this.#table.rows.push(row);
+    refuseLoss(result);
+    const value = plainValue(result);
+    const plain = isPlainObject(value);
+    const keys = plain ? Object.keys(value) : value === null || value === undefined ? [] : [VALUE_COLUMN];
+    const { columns, rows } = this.#table;
+    const row: Row = new Array(columns.length).fill(undefined);
+    // New columns count only when every cell is written: a value that can't be leaves no trace.
+    const added = new Map<string, number>();
+    for (const key of keys) {
+      const cell = toCell(plain ? value[key] : value);
+      if (this.#forSqlite) refuseForSqlite(key, cell);
+      const index = this.#index.get(key) ?? this.#placeSlow(key, added);
+      if (row[index] !== undefined) throw this.#unwritable(`${JSON.stringify(key)} is there twice, in another case`);
+      row[index] = cell;
+    }
+    for (const [folded, index] of added) this.#index.set(folded, index);
+    for (const key of added.size === 0 ? [] : keys) {
+      const index = this.#index.get(this.#fold(key)) as number;
+      if (index >= columns.length) columns.push(key);
+    }
+    rows.push(row);
   }
 
   finish(): Pick<BatchOutcome, 'text' | 'table'> {
     const { columns, rows } = this.#table;
     if (rows.length === 0) return {};
-    // Columns that the destination does not have yet are its affair: it gets the cells to decide.
-    if (!this.#asCsv || columns.length > this.#known) return { table: this.#table };
-    return { text: new TextEncoder().encode(csvText(rows, columns.length)) };
+    if (!this.#asText || columns.length > this.#known) return { table: this.#table };
+    return { text: csvText(rows, columns.length) };
   }
 
-  #columnOf(name: string): number {
-    let index = this.#index.get(name);
-    if (index === undefined) {
-      index = this.#table.columns.push(name) - 1;
-      this.#index.set(name, index);
+  /** The place of a column that is new or written in another case. */
+  #placeSlow(key: string, added: Map<string, number>): number {
+    const folded = this.#fold(key);
+    const known = this.#index.get(folded) ?? added.get(folded);
+    if (known !== undefined) return known;
+    const index = this.#table.columns.length + added.size;
+    if (this.#forSqlite) {
+      if (key.includes('\0')) throw this.#unwritable(`the property ${JSON.stringify(key)} has a NUL in its name`);
+      if (index >= SQLITE_COLUMNS) throw this.#unwritable(`a table has ${SQLITE_COLUMNS} columns at most`);
     }
+    added.set(folded, index);
     return index;
+  }
+
+  #fold(name: string): string {
+    return this.#forSqlite ? foldColumn(name) : name;
+  }
+
+  #unwritable(why: string): UnwritableResult {
+    return new UnwritableResult(`the result can't be written to SQLite: ${why}`);
   }
 }
 
-/** Rows as CSV text (RFC 4180, line ends `\n`), each filled up to `width` fields. */
-export function csvText(rows: Cell[][], width: number): string {
-  for (const row of rows) while (row.length < width) row.push(null);
+/** Rows that become CSV text at a time, for the same reason as `PART`. */
+const CSV_ROWS = 1000;
+
+/** Rows as CSV text (RFC 4180, line ends `\n`), each filled up to `width` fields. Throws `BatchTooLarge`. */
+export function csvText(rows: Row[], width: number): Uint8Array {
+  const parts: Uint8Array[] = [];
   // A row of one empty field would be an empty line, which readers skip.
-  const quoted_empty = width === 1;
-  return stringify(rows, { quoted_empty, cast: { boolean: String, bigint: String, object: binaryText } });
+  const options = { quoted_empty: width === 1, cast: { boolean: String, bigint: String, object: binaryText } };
+  for (let from = 0; from < rows.length; from += CSV_ROWS) {
+    const some = rows.slice(from, from + CSV_ROWS);
+    for (const row of some) while (row.length < width) row.push(undefined);
+    try {
+      parts.push(encoded(stringify(some, options)));
+    } catch (error) {
+      throw error instanceof RangeError ? new BatchTooLarge({ cause: error }) : error;
+    }
+  }
+  return joined(parts);
 }
 
 function binaryText(value: object): string {
   return Buffer.from(value as Uint8Array).toString('base64');
 }
 
-/** Scalars as they are, dates as ISO text, bytes as bytes, everything nested as JSON text. */
-function toCell(value: unknown): Cell {
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'bigint':
-    case 'boolean':
-      return value;
-    case 'undefined':
-      return null;
-    default:
-      if (value === null) return null;
-      if (value instanceof Uint8Array) return value;
-      if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-      return toJson(value);
-  }
+function encoded(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
-function toJson(value: unknown): string {
-  let text: string | undefined;
+function joined(parts: Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0];
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
   try {
-    text = JSON.stringify(value);
+    if (length > constants.MAX_LENGTH) throw new RangeError(`${length} bytes`);
+    const all = new Uint8Array(length);
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
   } catch (error) {
-    throw new UnwritableResult(`the result can't be written as JSON: ${(error as Error).message.split('\n', 1)[0]}`);
+    throw new BatchTooLarge({ cause: error });
   }
-  if (text === undefined) throw new UnwritableResult(`the result is a ${typeof value}, which can't be written`);
-  return text;
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  return !(value instanceof Date) && !(value instanceof Uint8Array);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 }

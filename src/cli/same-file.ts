@@ -1,0 +1,73 @@
+/** Opening a destination empties it: it must not be a file that the run reads, nor both destinations one file. */
+import { fstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Target } from './backend.ts';
+import { UsageError } from './errors.ts';
+import type { Input } from './inputs/record-source.ts';
+import type { Destination } from './sinks/sink.ts';
+
+/** Links that point at links, as far as a kernel follows them. */
+const LINKS = 40;
+
+type Files = {
+  inputs: Input[];
+  target: Target;
+  destination: Destination;
+  failurePath: string | undefined;
+  stdin: object;
+};
+
+/** Throws `UsageError`. */
+export function refuseSharedFiles({ inputs, target, destination, failurePath, stdin }: Files): void {
+  const seen = new Map<string, string>();
+  const note = (key: string | undefined, name: string): void => {
+    if (key !== undefined) seen.set(key, name);
+  };
+  const module = fileURLToPath(target.url);
+  note(identity(module), `the module ${module}`);
+  for (const { name, path } of inputs) {
+    if (path !== undefined) note(identity(path), name);
+    else if (stdin === process.stdin) note(identityOf(statOfStdin()), 'standard input');
+  }
+  const outputs = [destination.kind === 'stdout' ? undefined : destination.path, failurePath];
+  for (const path of outputs.filter((path) => path !== undefined)) {
+    const key = identity(path);
+    const other = key === undefined ? undefined : seen.get(key);
+    if (other !== undefined) {
+      const alias = other === path ? '' : ` (as ${other} too)`;
+      throw new UsageError(`${path} would be overwritten: it is named twice${alias}`);
+    }
+    note(key, path);
+  }
+}
+
+/** The same for every spelling of a file, whether it exists or not; none for devices and pipes, which keep nothing. */
+function identity(path: string, links = LINKS): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat !== undefined) return identityOf(stat);
+  try {
+    // A link to a file that does not exist yet.
+    if (links > 0) return identity(resolve(dirname(path), readlinkSync(path)), links - 1);
+  } catch {
+    // Not a link.
+  }
+  try {
+    return join(realpathSync(dirname(path)), basename(path));
+  } catch {
+    return resolve(path);
+  }
+}
+
+function identityOf(stat: Stats | undefined): string | undefined {
+  return stat?.isFile() ? `${stat.dev}:${stat.ino}` : undefined;
+}
+
+function statOfStdin(): Stats | undefined {
+  try {
+    return fstatSync(0);
+  } catch {
+    // Closed.
+    return undefined;
+  }
+}

@@ -2,6 +2,7 @@ export { deadlineOf, type SyncWaitOptions, type WaitOptions } from './deadline.t
 export type { Encoder } from './encoder.ts';
 export { defineDestructor, Heap } from './heap.ts';
 export * from './layout.ts';
+export { isGone } from './liveness.ts';
 export { copyOut, discard, done, loadValue, pack, store, storeValue, unpack } from './message.ts';
 export { breakMutex, lockMutex, unlockMutex } from './mutex.ts';
 export {

@@ -12,6 +12,7 @@
  * behind it can be looked over.
  */
 import type { Heap } from './heap.ts';
+import { isGone } from './liveness.ts';
 import { pause } from './thread-memory.ts';
 
 const CONTENDED = 0x40000000;
@@ -38,10 +39,19 @@ function lockSlow(heap: Heap, at: number): boolean {
     }
     if (!(word & CONTENDED) && heap.cas(at, word, word | CONTENDED) !== word) continue;
     const contended = word | CONTENDED;
-    if (heap.wait(at, contended, LIVENESS_MS) === 'timed-out' && heap.descriptorOf(word & ~CONTENDED) === 0) {
+    if (heap.wait(at, contended, LIVENESS_MS) === 'timed-out' && isDead(heap, word & ~CONTENDED)) {
       if (heap.cas(at, contended, heap.ident | CONTENDED) === contended) return true;
     }
   }
+}
+
+/**
+ * Reaped, or about to be. Tempting and wrong: only the former. The reaper may be the one that waits here, and would
+ * hear of this death only once its event loop turns.
+ */
+function isDead(heap: Heap, owner: number): boolean {
+  const descriptor = heap.descriptorOf(owner);
+  return descriptor === 0 || isGone(heap, descriptor);
 }
 
 export function unlockMutex(heap: Heap, at: number): void {

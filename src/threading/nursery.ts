@@ -18,6 +18,7 @@ import {
   blockFor,
   heap,
   ISOLATE,
+  isGone,
   lockMutex,
   parkOnWord,
   parkSync,
@@ -29,7 +30,7 @@ import {
   wrap,
 } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
-import { buryOrphans, isOrphan } from './orphans.ts';
+import { buryOrphans } from './orphans.ts';
 
 /** What the nursery is asked for; one count of the record travels with the request. */
 export type Request =
@@ -235,7 +236,7 @@ export function leaveIdle(descriptor: number): boolean {
 function buryDeadNursery(): void {
   const dead = (): number => {
     const descriptor = heap.descriptorOf(heap.load(SUPER.NURSERY_IDENT));
-    return descriptor !== 0 && isOrphan(descriptor) ? descriptor : 0;
+    return descriptor !== 0 && isGone(heap, descriptor) ? descriptor : 0;
   };
   if (dead() === 0) return;
   lockMutex(heap, SUPER.NURSERY_MUTEX);

@@ -3,22 +3,15 @@
  * the nursery too when it was made there, and every isolate. Nobody is left to notice, so whoever wants the next thread
  * asks the kernel. (On Linux; elsewhere such a start ends with its limit.)
  */
-import { existsSync } from 'node:fs';
 import { WorkerCrashedError } from '../errors.ts';
-import { heap, ISOLATE, ISOLATE_STATE, MAX_ISOLATES, reap, THREAD_OUTCOME } from '../memory/index.ts';
+import { heap, ISOLATE, ISOLATE_STATE, isGone, MAX_ISOLATES, reap, THREAD_OUTCOME } from '../memory/index.ts';
 import { finish, nameOf } from './record.ts';
-
-/** Whether the kernel's thread of this isolate is no more, and nobody has reaped it. */
-export function isOrphan(descriptor: number): boolean {
-  const tid = heap.i32[descriptor + ISOLATE.NATIVE_ID];
-  return process.platform === 'linux' && tid > 0 && !existsSync(`/proc/self/task/${tid}`);
-}
 
 /** Reaps them all, and ends the threads that ran in them. For one caller at a time, when no nursery lives. */
 export function buryOrphans(leaveIdle: (descriptor: number) => void): void {
   for (let slot = 0; slot < MAX_ISOLATES; slot++) {
     const descriptor = heap.isolates + slot * ISOLATE.WORDS;
-    if (heap.load(descriptor + ISOLATE.STATE) !== ISOLATE_STATE.LIVE || !isOrphan(descriptor)) continue;
+    if (heap.load(descriptor + ISOLATE.STATE) !== ISOLATE_STATE.LIVE || !isGone(heap, descriptor)) continue;
     leaveIdle(descriptor);
     const record = heap.load(descriptor + ISOLATE.THREAD);
     if (record !== 0) heap.retain(record);

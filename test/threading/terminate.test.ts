@@ -1,7 +1,7 @@
 /** Ending threads by force, wherever they are. */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { heap } from '../../src/memory/index.ts';
+import { heap, SUPER } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
 import {
   Condition,
@@ -164,5 +164,23 @@ describe('terminate', () => {
     await new Thread({ target: targets.takeAndReturn, args: [lock] }).start().result();
     assert.equal(lock.tryAcquire(), undefined);
     lock.release();
+  });
+
+  check('one that dies inside our own mutex, while the nursery needs that for another death', async () => {
+    for (const mutex of [SUPER.IDLE_MUTEX, SUPER.THREADS_MUTEX, SUPER.OUTPUT_MUTEX]) {
+      const held = new Event();
+      const other = new Thread({ target: targets.blockOnEvent, args: [new Event()] }).start();
+      const holder = new Thread({ target: targets.holdMutex, args: [mutex, held] }).start();
+      held.waitSync();
+      // In this order: the nursery hears of the first death, and needs what the second keeps.
+      const ends = [other.terminate(), holder.terminate()];
+      await Promise.all(ends);
+      assert.equal(await new Thread({ target: targets.add, args: [1, 2] }).start().result(), 3);
+    }
+  });
+
+  check('the main thread cannot be terminated', async () => {
+    const refused = { name: 'RuntimeError', message: /MainThread.*can't be terminated/ };
+    await assert.rejects(currentThread().terminate(), refused);
   });
 });

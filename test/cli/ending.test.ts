@@ -84,7 +84,9 @@ for (const order of [[], ['--unordered']]) {
     const argv = ['map', 'target.ts', 'in.txt', '--chunk', '1', '--workers', '2', ...order];
     const { code, stdout, stderr } = await ended(start(argv, { cwd: folder.path }));
     assert.match(stderr, /^telaio: in\.txt, line 2: RangeError: no\n/);
-    assert.deepEqual([code, stdout.slice(0, 2)], [1, 'a\n']);
+    assert.equal(code, 1);
+    // Without an order, what the failure overtook need not be stored.
+    assert.ok(stdout.startsWith('a\n') || (order.length > 0 && stdout === ''), stdout);
   });
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type RunOptions, run } from '../threading/program.ts';
 
-const limit = { timeout: 60_000 };
+const limit = { timeout: 120_000 };
 const program = (name: string, options: RunOptions = {}) =>
   run(new URL('./fixtures/program.ts', import.meta.url), { ...options, args: [name] });
 

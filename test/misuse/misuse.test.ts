@@ -88,7 +88,7 @@ describe('misuse', { concurrency: 2 }, () => {
   });
 
   for (const name of Object.keys(rows)) {
-    test(name, { timeout: 60_000 }, async () => {
+    test(name, { timeout: 120_000 }, async () => {
       const ran = await run(rowsFile, { args: [name], env });
       const [kind, ...patterns] = expected[name];
       assert.equal(ran.lines.length, 1, ran.stderr);

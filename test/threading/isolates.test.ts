@@ -10,21 +10,21 @@ import * as targets from './fixtures/targets.ts';
 
 describe('isolates', () => {
   check('are parked and reused one after another: module state stays, idents are new', async () => {
-    const counts: number[] = [];
+    const countsOf = new Map<number, number[]>();
     const idents = new Set<number>();
-    const nativeIds = new Set<number>();
-    for (let round = 0; round < 5; round++) {
+    const rounds = 12;
+    for (let round = 0; round < rounds; round++) {
       const thread = new Thread({ target: targets.countCalls }).start();
-      counts.push(await thread.result());
+      const count = await thread.result();
       idents.add(thread.ident!);
-      nativeIds.add(thread.nativeId!);
+      const counts = countsOf.get(thread.nativeId!) ?? [];
+      countsOf.set(thread.nativeId!, [...counts, count]);
     }
-    assert.equal(idents.size, 5);
-    assert.equal(nativeIds.size, 1, 'one kernel thread');
-    assert.deepEqual(
-      counts,
-      [1, 2, 3, 4, 5].map((each) => each + counts[0] - 1),
-    );
+    assert.equal(idents.size, rounds);
+    assert.ok(countsOf.size < rounds, 'some kernel thread ran more than one');
+    for (const counts of countsOf.values()) {
+      for (let index = 1; index < counts.length; index++) assert.ok(counts[index] > counts[index - 1], String(counts));
+    }
   });
 
   for (const [what, target] of [

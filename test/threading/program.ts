@@ -36,7 +36,7 @@ export async function run(fixture: URL, options: RunOptions = {}): Promise<Ran> 
 }
 
 function runNow(fixture: URL, options: RunOptions): Promise<Ran> {
-  const { args = [], nodeArgs = [], env, timeout = 15_000, into } = options;
+  const { args = [], nodeArgs = [], env, timeout = 45_000, into } = options;
   const words = [process.execPath, ...nodeArgs, fileURLToPath(fixture), ...args];
   const quoted = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
   const [command, ...rest] = into === undefined ? words : ['sh', '-c', `${quoted} | ${into}`];

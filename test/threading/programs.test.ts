@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type RunOptions, run } from './program.ts';
 
-const limit = { timeout: 60_000 };
+const limit = { timeout: 120_000 };
 const fixture = (name: string): URL => new URL(`./fixtures/${name}`, import.meta.url);
 const program = (name: string, options: RunOptions = {}) => run(fixture('program.ts'), { ...options, args: [name] });
 
@@ -83,7 +83,7 @@ describe('reports', { concurrency: 2 }, () => {
   });
 
   test('BootstrapError names the module and the line that starts a thread while being imported', limit, async () => {
-    const { lines } = await program('bootstrap', { timeout: 20_000 });
+    const { lines } = await program('bootstrap');
     assert.equal(lines.length, 1);
     assert.match(lines[0], /^BootstrapError: .*careless\.ts at .*careless\.ts:8:\d+: .*import\.meta\.main/);
   });

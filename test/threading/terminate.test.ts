@@ -112,19 +112,23 @@ describe('terminate', () => {
     }
   });
 
-  check('just as it ends: it has its result or was terminated, and the next thread is never hit', async () => {
-    for (let round = 0; round < rounds(15, 2_000); round++) {
-      const gate = new Event();
-      const thread = new Thread({ target: targets.waitFor, args: [gate] }).start();
-      gate.set();
-      const ended = thread.terminate();
-      const next = new Thread({ target: targets.add, args: [round, 1] }).start();
-      assert.equal(await next.result(), round + 1);
-      await ended;
-      const outcome = await thread.result().catch((error: Error) => error.name);
-      assert.ok(outcome === 'went through' || outcome === 'WorkerCrashedError', String(outcome));
-    }
-  });
+  check(
+    'just as it ends: it has its result or was terminated, and the next thread is never hit',
+    async () => {
+      for (let round = 0; round < rounds(15, 2_000); round++) {
+        const gate = new Event();
+        const thread = new Thread({ target: targets.waitFor, args: [gate] }).start();
+        gate.set();
+        const ended = thread.terminate();
+        const next = new Thread({ target: targets.add, args: [round, 1] }).start();
+        assert.equal(await next.result(), round + 1);
+        await ended;
+        const outcome = await thread.result().catch((error: Error) => error.name);
+        assert.ok(outcome === 'went through' || outcome === 'WorkerCrashedError', String(outcome));
+      }
+    },
+    { timeout: 60_000 },
+  );
 
   check('locks that it held are abandoned by the time terminate() or joinSync() returns', async () => {
     for (const make of [() => new Lock(), () => new RLock()]) {

@@ -18,6 +18,10 @@ export type MapFigures = {
   single: number;
   oneWorker: number;
   twoWorkers: number;
+  /** Two bare workers with half of the records each, no sink: what this machine can give. */
+  halves: number;
+  /** `single / twoWorkers`, the median of the rounds. */
+  gain: number;
   records: number;
   mean: string;
 };
@@ -46,9 +50,9 @@ async function mapTime(workers: number, folder: string): Promise<number> {
   return whole - (await run(one));
 }
 
-export async function mapJob(runs = 3): Promise<MapFigures> {
+export async function mapJob(runs = 5): Promise<MapFigures> {
   const folder = mkdtempSync(join(tmpdir(), 'telaio-bench-'));
-  const times = { single: [] as number[], one: [] as number[], two: [] as number[] };
+  const times = { single: [] as number[], one: [] as number[], two: [] as number[], halves: [] as number[] };
   let printed = '';
   try {
     for (let index = 0; index < runs; index++) {
@@ -58,6 +62,8 @@ export async function mapJob(runs = 3): Promise<MapFigures> {
       times.single.push(Number(/([\d.]+)\s*ms/.exec(single.stdout)![1]));
       times.one.push(await mapTime(1, folder));
       times.two.push(await mapTime(2, folder));
+      const halves = await program([file('./nearest-halves.ts')]);
+      times.halves.push(Number(/([\d.]+)\s*ms/.exec(halves.stdout)![1]));
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -66,6 +72,8 @@ export async function mapJob(runs = 3): Promise<MapFigures> {
     single: median(times.single),
     oneWorker: median(times.one),
     twoWorkers: median(times.two),
+    halves: median(times.halves),
+    gain: median(times.single.map((single, index) => single / times.two[index])),
     records: Number(/records\s+([\d,]+)/.exec(printed)?.[1].replaceAll(',', '') ?? Number.NaN),
     mean: /mean distance\s+([\d.]+)/.exec(printed)?.[1] ?? '',
   };

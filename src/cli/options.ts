@@ -54,7 +54,7 @@ export function parseArguments(argv: string[], version: string, print: (text: st
     .option('--to <destination>', '-, FILE.ndjson, FILE.csv or sqlite:FILE#TABLE', '-')
     .option('--workers <n>', 'threads that call the function (default: one a core)', threads)
     .option('--queue <n>', 'records waiting at most: read and not yet written', positive, DEFAULT_QUEUE)
-    .option('--chunk <n>', 'records handed to a thread at a time (default: about 20 ms of work)', positive)
+    .option('--chunk <n>', 'records handed to a thread at a time (default: about 40 ms of work)', positive)
     .option('--unordered', 'write results as they come, not in the order of the input')
     .option('--on-error <what>', 'stop, skip, or a file that gets the failed records as NDJSON', 'stop')
     .option('--backend <name>', 'where the function runs: threads', 'threads')

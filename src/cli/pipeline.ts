@@ -61,6 +61,10 @@ export class Pipeline {
   #unwritten = 0;
   /** Of the records that are not written, and of those results of theirs that have come. */
   #unwrittenBytes = 0;
+  /** Records read, how far they go in the bytes of all inputs, and how many bytes those are when it is known. */
+  #records = 0;
+  #position = 0;
+  readonly #size: number | undefined;
   #reading = true;
   #failure: RecordError | undefined;
   /** The first failure in the input that is known, while records before it are not stored yet. */
@@ -71,6 +75,7 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     const { chunk: fixed, queue, backend } = options;
+    this.#size = options.source.size;
     this.#chunk = new ChunkSize({ fixed, queue, workers: backend.workers });
   }
 
@@ -92,7 +97,7 @@ export class Pipeline {
     const { source, queue, backend } = this.#options;
     try {
       while (this.#reading) {
-        const size = this.#chunk.size;
+        const size = this.#chunk.before(this.#left());
         if (this.#running >= 2 * backend.workers || !this.#hasRoom(size, queue)) {
           await this.#changed.wait();
           continue;
@@ -112,12 +117,20 @@ export class Pipeline {
     return this.#unwritten + size <= queue && this.#unwrittenBytes < QUEUE_BYTES;
   }
 
+  /** Records that are not read yet, by the bytes that those before took; `Infinity` when nobody knows. */
+  #left(): number {
+    if (this.#size === undefined || this.#position === 0) return Infinity;
+    return (this.#records * (this.#size - this.#position)) / this.#position;
+  }
+
   #accept(batch: RecordBatch): void {
     const { backend, sink, target, onError, ordered } = this.#options;
     this.#running++;
     const place = this.#accepted++;
     this.#unwritten += batch.count;
     this.#unwrittenBytes += batch.bytes.length;
+    this.#records += batch.count;
+    this.#position = batch.position;
     const outcome = backend.submit({
       target,
       format: batch.input.format,

@@ -215,11 +215,11 @@ test('one slow record does not keep the others of a trickle waiting', deadline, 
   assert.deepEqual(sink.batches, ['first\n', 'second\n']);
 });
 
-test('a batch is as large as 20 ms of work, and leaves room for every worker', deadline, () => {
+test('a batch is as large as 40 ms of work, and leaves room for every worker', deadline, () => {
   const options = { fixed: undefined, queue: 1000, workers: 2 };
   const slow = new ChunkSize(options);
   assert.equal(slow.size, 1);
-  for (let turn = 0; turn < 20; turn++) slow.learn(slow.size, slow.size * 0.17);
+  for (let turn = 0; turn < 20; turn++) slow.learn(slow.size, slow.size * 0.34);
   assert.equal(slow.size, 117);
   const fast = new ChunkSize(options);
   for (let turn = 0; turn < 20; turn++) fast.learn(fast.size, fast.size * 1e-4);

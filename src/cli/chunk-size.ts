@@ -56,6 +56,6 @@ export class ChunkSize {
     const average = this.#bytesPerRecord + LATEST * (bytes / records - this.#bytesPerRecord);
     this.#bytesPerRecord = Math.max(bytes / records, average);
     const fitting = this.#bytesPerRecord === 0 ? this.#most : Math.floor(RESULT_BYTES / this.#bytesPerRecord);
-    this.#size = Math.max(1, Math.min(wanted, fitting, records * GROWTH, this.#most));
+    this.#size = Math.max(1, Math.min(wanted, fitting, Math.max(records * GROWTH, this.#size), this.#most));
   }
 }

@@ -61,7 +61,7 @@ export class Pipeline {
   #unwritten = 0;
   /** Of the records that are not written, and of those results of theirs that have come. */
   #unwrittenBytes = 0;
-  /** Records read, how far they go in the bytes of all inputs, and how many bytes those are when it is known. */
+  /** Records read, how far they go in the bytes of all inputs (0: nobody knows), and those bytes when they are known. */
   #records = 0;
   #position = 0;
   readonly #size: number | undefined;
@@ -130,7 +130,7 @@ export class Pipeline {
     this.#unwritten += batch.count;
     this.#unwrittenBytes += batch.bytes.length;
     this.#records += batch.count;
-    this.#position = batch.position;
+    this.#position = batch.exact ? batch.position : 0;
     const outcome = backend.submit({
       target,
       format: batch.input.format,

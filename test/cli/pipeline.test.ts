@@ -230,6 +230,20 @@ test('a batch is as large as 40 ms of work, and leaves room for every worker', d
   assert.equal(new ChunkSize({ ...options, queue: 1 }).size, 1);
 });
 
+test('batches get smaller towards the end, and never so small that they cost more than they do', deadline, () => {
+  const size = new ChunkSize({ fixed: undefined, queue: 10_000, workers: 2 });
+  for (let turn = 0; turn < 20; turn++) size.learn(size.size, size.size * 0.1);
+  assert.equal(size.size, 400);
+  assert.deepEqual(
+    [Infinity, 10_000, 1200, 600, 60, 0].map((left) => size.before(left)),
+    [400, 400, 200, 100, 50, 50],
+  );
+  // What a small batch teaches does not hold the next ones down.
+  size.learn(50, 5);
+  assert.equal(size.size, 400);
+  assert.equal(new ChunkSize({ fixed: 300, queue: 10_000, workers: 2 }).before(1), 300);
+});
+
 test('promises are awaited; results keep the order of the records', deadline, async () => {
   using folder = new Folder();
   const source = `

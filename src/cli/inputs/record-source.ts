@@ -32,6 +32,8 @@ export type RecordBatch = {
   header: string[] | undefined;
   /** How far that is in the bytes of all inputs as stored. */
   position: number;
+  /** Not so for packed inputs: of them only what was read is known, which may hold many records more. */
+  exact: boolean;
 };
 
 /** A longer record is an error: most likely a quote that is never closed, or not a file of records at all. */
@@ -65,7 +67,7 @@ export class RecordSource {
     while (!this.#stopped && this.#index < this.#inputs.length) {
       this.#splitter ??= new Splitter(this.#inputs[this.#index], this.#stdin);
       const batch = await this.#splitter.next(limit);
-      if (batch !== undefined) return this.#stopped ? undefined : { ...batch, position: this.#position() };
+      if (batch !== undefined) return this.#stopped ? undefined : { ...batch, position: this.#position(), exact: !this.#splitter.packed };
       this.#finished = this.#position();
       this.#splitter = undefined;
       this.#index++;
@@ -109,6 +111,10 @@ class Splitter {
     this.#scanner = new RecordScanner(input.format);
   }
 
+  get packed(): boolean {
+    return this.#source.packed;
+  }
+
   /** How far the batches have come in the bytes as stored; of packed ones only what was read is known. */
   get position(): number {
     return this.#source.packed ? this.#source.position : this.#consumed;
@@ -118,7 +124,7 @@ class Splitter {
     this.#source.destroy();
   }
 
-  async next(limit: number): Promise<Omit<RecordBatch, 'position'> | undefined> {
+  async next(limit: number): Promise<Omit<RecordBatch, 'position' | 'exact'> | undefined> {
     const { format, name } = this.#input;
     while ((format === 'csv' || format === 'tsv') && this.#header === undefined) {
       const record = await this.#take(1);

@@ -94,8 +94,9 @@ function crash(record: number, failure: unknown, code: number): void {
   if (heap.load(record + THREAD.STATE) === THREAD_STATE.ENDED) return;
   const text = `${nameOf(heap, record)} ${causeOfDeath(failure, code)}.`;
   const wanted = (heap.load(record + THREAD.FLAGS) & (THREAD_FLAG.TERMINATE | THREAD_FLAG.QUIET)) !== 0;
-  finish(heap, record, THREAD_OUTCOME.ERROR, new WorkerCrashedError(text, undefined, { cause: failure }));
+  // Before the end is told: who has joined the thread may end the process at once.
   if (!wanted) writeWhole(2, `${text}\n`);
+  finish(heap, record, THREAD_OUTCOME.ERROR, new WorkerCrashedError(text, undefined, { cause: failure }));
 }
 
 function causeOfDeath(failure: unknown, code: number): string {

@@ -67,7 +67,8 @@ export class RecordSource {
     while (!this.#stopped && this.#index < this.#inputs.length) {
       this.#splitter ??= new Splitter(this.#inputs[this.#index], this.#stdin);
       const batch = await this.#splitter.next(limit);
-      if (batch !== undefined) return this.#stopped ? undefined : { ...batch, position: this.#position(), exact: !this.#splitter.packed };
+      if (batch !== undefined)
+        return this.#stopped ? undefined : { ...batch, position: this.#position(), exact: !this.#splitter.packed };
       this.#finished = this.#position();
       this.#splitter = undefined;
       this.#index++;

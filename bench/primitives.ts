@@ -1,4 +1,4 @@
-/** Locks and queues: one thread, two threads. Run by itself: node bench/primitives.ts */
+/** A lock that nobody else wants, and a plain pipeline. Run by itself: node bench/primitives.ts */
 import { Event, Lock, Queue, Thread } from 'telaio';
 import { medianOf } from './measure.ts';
 
@@ -10,6 +10,20 @@ export async function uncontendedLock(): Promise<number> {
     const started = performance.now();
     for (let round = 0; round < rounds; round++) {
       lock.acquireSync();
+      lock.release();
+    }
+    return ((performance.now() - started) * 1000) / rounds;
+  });
+}
+
+/** Microseconds for tryAcquire and release of a free lock. */
+export async function uncontendedTry(): Promise<number> {
+  const lock = new Lock();
+  const rounds = 2_000_000;
+  return await medianOf(7, () => {
+    const started = performance.now();
+    for (let round = 0; round < rounds; round++) {
+      lock.tryAcquire();
       lock.release();
     }
     return ((performance.now() - started) * 1000) / rounds;
@@ -37,28 +51,10 @@ export async function oneToOne(maxSize: number, make: (index: number) => unknown
   });
 }
 
-/** Milliseconds for start and join of an empty thread, when an isolate is parked. */
-export async function startAndJoin(): Promise<number> {
-  for (let round = 0; round < 20; round++) new Thread({ target: nothing }).start().joinSync();
-  return await medianOf(200, () => {
-    const started = performance.now();
-    new Thread({ target: nothing }).start().joinSync();
-    return performance.now() - started;
-  });
-}
-
-function nothing(): void {}
-
-export type PrimitiveFigures = { lock: number; integers: number; tenSlots: number; objects: number; thread: number };
+export type PrimitiveFigures = { lock: number; tryLock: number };
 
 export async function primitives(): Promise<PrimitiveFigures> {
-  return {
-    lock: await uncontendedLock(),
-    integers: await oneToOne(1000, (index) => index),
-    tenSlots: await oneToOne(10, (index) => index),
-    objects: await oneToOne(1000, (id) => ({ id, name: 'hello', value: 1.5 })),
-    thread: await startAndJoin(),
-  };
+  return { lock: await uncontendedLock(), tryLock: await uncontendedTry() };
 }
 
 if (import.meta.main) console.log(await primitives());

@@ -1,11 +1,16 @@
-/** `npm run bench`: measures, prints a table, writes docs/benchmarks.md. About three minutes on two cores. */
+/** `npm run bench`: measures, prints a table, writes docs/benchmarks.md. About five minutes on two cores. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { contention } from './contention.ts';
+import { growth } from './many-objects.ts';
 import { flatMemory, mapJob } from './map-job.ts';
 import { pools } from './pool.ts';
 import { primitives } from './primitives.ts';
+import { queues } from './queue.ts';
+import { sharedFigures } from './shared.ts';
+import { threadFigures } from './threads.ts';
 
 type Row = { what: string; measured: string; goal: string; met: boolean };
 const rows: Row[] = [];
@@ -14,12 +19,76 @@ const row = (what: string, measured: string, goal: string, met: boolean): void =
   console.log(`${met ? '✓' : '✗'} ${what}: ${measured} (goal: ${goal})`);
 };
 
-const { lock, integers, tenSlots, objects, thread } = await primitives();
-row('Lock: acquireSync and release, uncontended', `${lock.toFixed(3)} µs`, 'at most 0.15 µs', lock <= 0.15);
-row('Queue(1000), integers, one to one', `${integers.toFixed(2)} M/s`, 'at least 2 M/s', integers >= 2);
-row('Queue(10), integers, one to one', `${tenSlots.toFixed(2)} M/s`, 'at least 1 M/s', tenSlots >= 1);
-row('Queue(1000), objects {id, name, value}', `${objects.toFixed(2)} M/s`, 'at least 1.5 M/s', objects >= 1.5);
-row('Thread: start and join, isolate parked', `${(thread * 1000).toFixed(0)} µs`, 'none yet', true);
+const { lock, tryLock } = await primitives();
+row('Lock: acquireSync and release, uncontended', `${lock.toFixed(3)} µs`, 'at most 0.06 µs', lock <= 0.06);
+row('Lock: tryAcquire and release, uncontended', `${tryLock.toFixed(3)} µs`, 'at most 0.06 µs', tryLock <= 0.06);
+
+const { own, python } = await contention();
+const turns = (rate: number): string => (rate / 1e6).toFixed(1);
+row(
+  'Lock: turns a second of two threads that want it all the time',
+  `${turns(own.turns)} million${python === undefined ? '' : ` (CPython: ${turns(python.turns)})`}`,
+  "at least CPython's",
+  python === undefined || own.turns >= python.turns,
+);
+row(
+  'the same: share of the thread that got fewer',
+  `${(own.share * 100).toFixed(0)} %`,
+  'at least 30 %',
+  own.share >= 0.3,
+);
+
+const queue = await queues();
+row('Queue(1000), integers, one to one', `${queue.integers.toFixed(2)} M/s`, 'at least 4.5 M/s', queue.integers >= 4.5);
+row(
+  'Queue(1000), objects {id, name, value}',
+  `${queue.objects.toFixed(2)} M/s`,
+  'at least 1.5 M/s',
+  queue.objects >= 1.5,
+);
+row('Queue(10), integers, one to one', `${queue.tenSlots.toFixed(2)} M/s`, 'at least 1 M/s', queue.tenSlots >= 1);
+row(
+  'Queue(1000), integers, two to two',
+  `${queue.twoToTwo.toFixed(2)} M/s`,
+  'at least half of one to one',
+  queue.twoToTwo >= queue.integers / 2,
+);
+
+const thread = await threadFigures();
+row(
+  'Thread: start and join, isolate parked',
+  `${thread.own.toFixed(0)} µs${thread.python === undefined ? '' : ` (CPython: ${thread.python.toFixed(0)} µs)`}`,
+  "at most CPython's",
+  thread.python === undefined || thread.own <= thread.python,
+);
+row(
+  'the same beside a bare new Worker to its end',
+  `${(thread.worker / 1000).toFixed(1)} ms: ${Math.round(thread.worker / thread.own)} times`,
+  'at least 50 times',
+  thread.worker >= 50 * thread.own,
+);
+
+const shared = await sharedFigures();
+row(
+  'SharedMap: get of a number, one thread',
+  `${shared.oneReader.toFixed(2)} M/s`,
+  'at least 1 M/s',
+  shared.oneReader >= 1,
+);
+row(
+  'the same, two threads together',
+  `${shared.twoReaders.toFixed(2)} M/s`,
+  'more than one thread',
+  shared.twoReaders > shared.oneReader,
+);
+
+const more = await growth();
+row(
+  'cost with a million live objects beside ten: lock, queue, thread',
+  `${more.lock.toFixed(2)}, ${more.queue.toFixed(2)}, ${more.thread.toFixed(2)} times`,
+  'at most 1.2 times',
+  Math.max(more.lock, more.queue, more.thread) <= 1.2,
+);
 
 const { inFlight, oneByOne } = await pools();
 const [fast, peer] = inFlight;

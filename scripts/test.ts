@@ -1,7 +1,7 @@
 /**
  * `npm test`: everything that CI runs. Style, types, the tests on the development Node and on the oldest supported one;
  * the runners' closing lines again at the end. Arguments go to `node --test` (files, --test-name-pattern …), and then
- * only the tests run, on the development Node.
+ * only the tests run, on the development Node. `--stress`: thousands of rounds.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const modules = `${root}node_modules/`;
-const chosen = process.argv.slice(2);
+const chosen = process.argv.slice(2).filter((argument) => argument !== '--stress');
+// Thousands of rounds instead of a few.
+if (process.argv.includes('--stress')) process.env.TELAIO_STRESS = '1';
 // Tests start some thousand isolates, each of which would compile the same modules again: half of the time of a run.
 process.env.NODE_COMPILE_CACHE ??= `${modules}.cache/compile`;
 const closing: string[] = [];

@@ -23,6 +23,13 @@ export class RuntimeError extends TelaioError {
   }
 }
 
+/** A barrier was broken while, or before, the caller waited: a timeout, an abort, a reset, or a party that died. */
+export class BrokenBarrierError extends RuntimeError {
+  constructor(message: string, code = 'TELAIO_BROKEN_BARRIER', options?: ErrorOptions) {
+    super(message, code, options);
+  }
+}
+
 /** The time that the caller allowed has passed. */
 export class TimeoutError extends TelaioError {
   constructor(message: string, code = 'TELAIO_TIMEOUT', options?: ErrorOptions) {
@@ -58,6 +65,20 @@ export class DisposedError extends TelaioError {
   }
 }
 
+/** Threads wait for each other in a circle and none can ever go on; the message names each, its object and its line. */
+export class DeadlockError extends TelaioError {
+  constructor(message: string, code = 'TELAIO_DEADLOCK', options?: ErrorOptions) {
+    super(message, code, options);
+  }
+}
+
+/** The process is ending, and what is waited for can't come any more: joining a daemon thread in an 'exit' listener. */
+export class FinalizationError extends RuntimeError {
+  constructor(message: string, code = 'TELAIO_FINALIZATION', options?: ErrorOptions) {
+    super(message, code, options);
+  }
+}
+
 /** A module starts a thread while a thread is importing it: the start would never end. */
 export class BootstrapError extends TelaioError {
   constructor(message: string, code = 'TELAIO_BOOTSTRAP', options?: ErrorOptions) {
@@ -81,6 +102,9 @@ export class Empty extends TelaioError {
 
 /** A queue had no room in the time that the caller allowed. */
 export class Full extends TelaioError {
+  /** From `putMany`: how many of its items went in before. */
+  declare placed?: number;
+
   constructor(message: string, code = 'TELAIO_FULL', options?: ErrorOptions) {
     super(message, code, options);
   }
@@ -88,6 +112,9 @@ export class Full extends TelaioError {
 
 /** A queue was shut down: nothing more goes in, or it is empty and nothing more will come out. */
 export class ShutDown extends TelaioError {
+  /** From `putMany`: how many of its items went in before. */
+  declare placed?: number;
+
   constructor(message: string, code = 'TELAIO_SHUT_DOWN', options?: ErrorOptions) {
     super(message, code, options);
   }

@@ -10,6 +10,9 @@
  *     the rest        spans of blocks (up to 32 KiB each) and runs of whole pages (above)
  */
 
+/** The records of src/shared: structs, arrays, maps, lists. */
+export * from './layout-shared.ts';
+
 export const WORD_BYTES = 4;
 export const PAGE_BYTES = 65_536;
 export const PAGE_WORDS = PAGE_BYTES / WORD_BYTES;
@@ -62,6 +65,8 @@ export const SUPER = {
   SETTLING: 26,
   /** Woken when one has parked, or will not. */
   IDLE_SPOT: 27,
+  /** DETECT: whether threads that wait too long look for a deadlock; anybody. */
+  DETECT_DEADLOCKS: 31,
   /** Head of the list of definitions of shared classes: pushed by compare-and-swap, never taken from. */
   DEFINITIONS: 32,
   /** Class stacks: a 64-bit word each, the low half an address and the high half a tag against ABA. */
@@ -123,10 +128,31 @@ export const ISOLATE = {
   SLEEP: 13,
   /** Which isolate has the slot: a number that is new at each claim. */
   EPOCH: 14,
+  /** The mutex that it waits for while it holds another under the user's code, 0 for none: see mutex.ts. */
+  WANTED_MUTEX: 15,
+  /** PARKED bits: how it blocks; the owner. */
+  PARKED_FLAGS: 16,
+  /** Counts its blocking waits: the same number is the same wait; the owner, before PARKED_SPOT. */
+  PARKED_SEQUENCE: 17,
+  /** Where in the user's code it blocks: a message block, 0 while nobody asked; the owner. */
+  PARKED_PLACE: 18,
+  /** In the main isolate, while its event loop has nothing but asynchronous waits of ours: counts up; else 0. */
+  LOOP_IDLE: 19,
   /** Free blocks kept by the owner: head and count for each class. */
   CACHES: 32,
   WORDS: 256,
 } as const;
+
+export const PARKED = {
+  /** The wait has a deadline. */
+  TIMED: 1,
+  /** It sleeps, or looks why: cleared before each look at what it waits for, so who has just got it has not the bit. */
+  ASLEEP: 2,
+  /** It can't be ended by an error: a condition takes its lock again. */
+  UNBREAKABLE: 4,
+} as const;
+/** SUPER.DETECT_DEADLOCKS: 0 is for the surroundings to say (test runner, TELAIO_DEBUG). */
+export const DETECT = { DEFAULT: 0, ON: 1, OFF: 2 } as const;
 
 export const ISOLATE_STATE = { FREE: 0, LIVE: 1, REAPED: 2 } as const;
 
@@ -135,16 +161,17 @@ export const ISOLATE_STATE = { FREE: 0, LIVE: 1, REAPED: 2 } as const;
 /** A chunk of an isolate's holdings: addresses, 0 where free. */
 export const HOLDINGS = { NEXT: 2, ENTRIES: 4, PER_CHUNK: 252, WORDS: 256 } as const;
 
-/** A chunk of the table of an isolate's asynchronous waits: spots (0 where free), and how many wait at each. */
+/** A chunk of the table of an isolate's asynchronous waits: spots (0 where free), how many wait at each, since when. */
 export const ASYNC_WAITS = {
   NEXT: 2,
   ENTRIES: 4,
-  PER_CHUNK: 126,
+  PER_CHUNK: 63,
   WORDS: 256,
-  /** An entry: */
+  /** An entry; SINCE is an f64. */
   SPOT: 0,
   COUNT: 1,
-  ENTRY_WORDS: 2,
+  SINCE: 2,
+  ENTRY_WORDS: 4,
 } as const;
 
 /** A value at rest: `BYTES` of codec stream, then `REFS` addresses that it holds. */
@@ -173,6 +200,25 @@ export const KIND = {
   REQUEST: 16,
   TASK: 17,
   DEFINITION: 18,
+  LIFO_QUEUE: 19,
+  PRIORITY_QUEUE: 20,
+  SIMPLE_QUEUE: 21,
+  STACK: 22,
+  RANKING: 23,
+  MAP: 24,
+  MAP_TABLE: 25,
+  MAP_ENTRY: 26,
+  MAP_PORTION: 27,
+  LIST: 28,
+  LIST_CHUNK: 29,
+  ATOMIC: 30,
+  LOCAL: 31,
+  LATCH: 32,
+  ONCE: 33,
+  BARRIER: 34,
+  ROUND: 35,
+  RWLOCK: 36,
+  READERS: 37,
 } as const;
 export type Kind = (typeof KIND)[keyof typeof KIND];
 
@@ -197,7 +243,67 @@ export const RLOCK = {
 } as const;
 
 export const EVENT = { FLAG: 2, SPOT: 3, WORDS: 7 } as const;
-export const SEMAPHORE = { VALUE: 2, SPOT: 3, WORDS: 7 } as const;
+/** BOUND: how many permits there may be, -1 for a Semaphore, which has no bound of its own. */
+export const SEMAPHORE = { VALUE: 2, SPOT: 3, BOUND: 7, WORDS: 8 } as const;
+
+export const LATCH = { COUNT: 2, SPOT: 3, WORDS: 7 } as const;
+
+export const ONCE = {
+  /** The ident of the thread that runs the function, 0 for nobody; kept once there is a result. */
+  RUNNER: 2,
+  /** The outcome as a message block, 0 as long as there is none: set once, by compare-and-swap. */
+  RESULT: 3,
+  SPOT: 4,
+  WORDS: 8,
+} as const;
+
+/** A barrier. Its maker writes all but ROUND, once. */
+export const BARRIER = {
+  PARTIES: 2,
+  /** Guards ROUND: who reads it must count the round before somebody replaces it. */
+  MUTEX: 3,
+  ROUND: 4,
+  /** The action and the references of its modules, as message blocks; 0 without an action. */
+  ACTION: 5,
+  MODULES: 6,
+  /** Milliseconds (f64, two words): what a wait without a timeout of its own waits at most. */
+  TIMEOUT: 8,
+  SPOT: 10,
+  WORDS: 14,
+} as const;
+
+/** One generation of a barrier; those who wait in it hold it. See sync/barrier.ts for the states. */
+export const ROUND = {
+  STATE: 2,
+  /** The next index that a party gets when it goes on; atomically. */
+  NEXT_INDEX: 3,
+  /** The barrier. Who waits in the round holds that too. */
+  BARRIER: 4,
+  WORDS: 5,
+} as const;
+
+/** A readers-writer lock; all but WRITER and the spots is read and written under MUTEX. See sync/rwlock.ts. */
+export const RWLOCK = {
+  /** The writer's ident, 0 nobody, -1 nobody and the last one died; written under MUTEX, read by anybody. */
+  WRITER: 2,
+  MUTEX: 3,
+  /** How many readers may still go in before a writer does. */
+  TURN: 4,
+  /** The ident of a writer that has waited too long, 0 for none. */
+  STARVING: 5,
+  /** When the lock was last given back while asynchronous waiters stood there: milliseconds, modulo 2^32. */
+  FREE_SINCE: 6,
+  /** How many threads read, and the table of them (0 before the first). */
+  READING: 7,
+  TABLE: 8,
+  READ_SPOT: 9,
+  WRITE_SPOT: 13,
+  WORDS: 17,
+} as const;
+
+/** The table of a lock's readers: an ident and a number of reads for each thread that reads, without gaps. */
+export const READERS = { CAPACITY: 2, ENTRIES: 3, FIRST_CAPACITY: 6 } as const;
+export const READER = { IDENT: 0, READS: 1, WORDS: 2 } as const;
 
 /** A condition and the records of those who wait for it; everything guarded by the condition's lock. */
 export const CONDITION = { LOCK: 2, HEAD: 3, TAIL: 4, COUNT: 5, WORDS: 6 } as const;
@@ -220,8 +326,8 @@ export const QUEUE = {
   MAX_SIZE: 2,
   /** 1 once shut down; under PUT_MUTEX. */
   SHUT_DOWN: 3,
-  /** The ring in use; replaced under both mutexes. */
-  RING: 4,
+  /** The ring, stack or ranking in use; replaced under all mutexes of its kind of queue. */
+  ITEMS: 4,
   /** How many items are done (`taskDone`, or drained by a shutdown); atomically. */
   DONE_COUNT: 5,
   /** Woken when all are done. */
@@ -233,6 +339,8 @@ export const QUEUE = {
   /** What producers last saw of GET_COUNT and of the ring's HEAD; under PUT_MUTEX. */
   SEEN_GET_COUNT: 18,
   SEEN_HEAD: 19,
+  /** In a PriorityQueue: the number of the next item put, an f64; under PUT_MUTEX. */
+  NEXT_NUMBER: 20,
 
   GET_MUTEX: 32,
   /** Items ever taken, modulo 2^32; stored under GET_MUTEX: gives their room back. */
@@ -257,7 +365,7 @@ export const QUEUE = {
 export const RING = {
   /** Words of data, a power of two. */
   CAPACITY: 2,
-  /** Behind the last record; producers, under PUT_MUTEX. */
+  /** Behind the last record; producers, under PUT_MUTEX; read under it. */
   TAIL: 16,
   /** The first record; consumers, under GET_MUTEX. */
   HEAD: 32,
@@ -279,28 +387,32 @@ export const RECORD = {
   MESSAGE: 4,
 } as const;
 
-/**
- * What the records of a shared class look like. There is one for each different definition, for as long as the heap
- * lives, so that equal definitions have equal addresses. Written before it is published in the list.
- */
-export const DEFINITION = {
-  NEXT: 2,
-  /** The definition in canonical JSON, UTF-8. */
-  BYTES: 3,
-  /** How many fields of a record hold an address; the words of those fields, counted from the record, follow. */
-  HANDLES: 4,
-  /** Where the text starts, counted from the definition: after the handles. */
-  TEXT: 5,
-  FIRST_HANDLE: 6,
+/** Items of a LifoQueue: slots, the oldest item in the first. How many there are, the queue's counts say. */
+export const STACK = { CAPACITY: 2, SLOTS: 4, FIRST_CAPACITY: 16 } as const;
+export const SLOT = {
+  /** A RECORD type: INTEGER, DOUBLE or MESSAGE; 0 while the slot is free. */
+  TYPE: 0,
+  /** The integer, or the message's address. */
+  VALUE: 1,
+  /** The double, an f64. */
+  DOUBLE: 2,
+  WORDS: 4,
 } as const;
 
-/** An instance of a shared class, or a Value: its fields stand where its definition says. */
-export const STRUCT = {
-  /** The address of its definition; its maker, once. */
-  TYPE: 2,
-  /** Guards texts and exchangeable addresses: a reader must not count what a writer frees. */
-  MUTEX: 3,
-  FIELDS: 4,
+/**
+ * Items of a PriorityQueue: a heap-ordered array of the slots' numbers, then the slots. The array is a permutation: the
+ * numbers behind the last item's are those of the free slots.
+ */
+export const RANKING = { CAPACITY: 2, ORDER: 4, FIRST_CAPACITY: 16 } as const;
+export const RANKED_SLOT = {
+  TYPE: 0,
+  VALUE: 1,
+  DOUBLE: 2,
+  /** Lowest first, an f64. */
+  PRIORITY: 4,
+  /** Among equals: the lowest first, an f64 that only grows. */
+  NUMBER: 6,
+  WORDS: 8,
 } as const;
 
 /** A thread, from its making until nobody holds it; the isolate it runs in is a descriptor of the isolate table. */
@@ -328,7 +440,10 @@ export const THREAD = {
   /** The list of live threads, guarded by THREADS_MUTEX. */
   NEXT: 17,
   PREVIOUS: 18,
-  WORDS: 19,
+  /** A Timer's event, set when it is cancelled or done, and its interval in milliseconds (f64); its maker, once. */
+  FINISHED: 19,
+  INTERVAL: 20,
+  WORDS: 22,
 } as const;
 export const THREAD_STATE = { INITIAL: 0, STARTING: 1, RUNNING: 2, ENDED: 3 } as const;
 export const THREAD_OUTCOME = { NONE: 0, VALUE: 1, ERROR: 2 } as const;
@@ -344,6 +459,15 @@ export const THREAD_FLAG = {
   FOREIGN: 16,
   /** Somebody answers for its death: a pool, whose task's future has the error. */
   QUIET: 32,
+  /** It is a Timer. */
+  TIMER: 64,
+} as const;
+
+/** A ThreadLocal: what each thread makes its own value from. */
+export const LOCAL = {
+  /** Class and arguments, a message block, 0 until it first leaves the thread that made it; that thread, once. */
+  MAKING: 2,
+  WORDS: 3,
 } as const;
 
 /** A task of an executor: its state, the function's number and message block, then the arguments as a message has them. */

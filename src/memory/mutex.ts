@@ -12,6 +12,7 @@
  * behind it can be looked over.
  */
 import type { Heap } from './heap.ts';
+import { ISOLATE, MAX_ISOLATES } from './layout.ts';
 import { isGone } from './liveness.ts';
 import { pause } from './thread-memory.ts';
 
@@ -25,7 +26,40 @@ export function lockMutex(heap: Heap, at: number): boolean {
   return heap.cas(at, 0, heap.ident) === 0 ? false : lockSlow(heap, at);
 }
 
-function lockSlow(heap: Heap, at: number): boolean {
+/** What `lockMutexWithin` returns when waiting would have no end. */
+export const CIRCLE: unique symbol = Symbol('circle');
+
+/**
+ * The same for a thread that holds mutexes already and runs the user's code under them, which may go round in a circle:
+ * this one wants what that one holds, and the other way round. Then the first that notices gets `CIRCLE`, and nothing
+ * is locked. Who waits so says for what in its descriptor.
+ */
+export function lockMutexWithin(heap: Heap, at: number): boolean | typeof CIRCLE {
+  if (heap.cas(at, 0, heap.ident) === 0) return false;
+  const wanted = heap.descriptor + ISOLATE.WANTED_MUTEX;
+  heap.store(wanted, at);
+  try {
+    return lockSlow(heap, at, true);
+  } finally {
+    heap.store(wanted, 0);
+  }
+}
+
+/** Whether the holder of a mutex waits, over however many others, for one that this thread holds. */
+function closesCircle(heap: Heap, at: number): boolean {
+  let word = at;
+  for (let steps = 0; steps < MAX_ISOLATES && word !== 0; steps++) {
+    const holder = heap.load(word) & ~CONTENDED;
+    if (holder === heap.ident) return true;
+    const descriptor = heap.descriptorOf(holder);
+    word = descriptor === 0 ? 0 : heap.load(descriptor + ISOLATE.WANTED_MUTEX);
+  }
+  return false;
+}
+
+function lockSlow(heap: Heap, at: number): boolean;
+function lockSlow(heap: Heap, at: number, within: true): boolean | typeof CIRCLE;
+function lockSlow(heap: Heap, at: number, within = false): boolean | typeof CIRCLE {
   for (let spin = 0; spin < SPINS; spin++) {
     if (heap.load(at) === 0 && heap.cas(at, 0, heap.ident) === 0) return false;
     pause();
@@ -39,8 +73,12 @@ function lockSlow(heap: Heap, at: number): boolean {
     }
     if (!(word & CONTENDED) && heap.cas(at, word, word | CONTENDED) !== word) continue;
     const contended = word | CONTENDED;
-    if (heap.wait(at, contended, LIVENESS_MS) === 'timed-out' && isDead(heap, word & ~CONTENDED)) {
+    if (heap.wait(at, contended, LIVENESS_MS) !== 'timed-out') continue;
+    if (isDead(heap, word & ~CONTENDED)) {
       if (heap.cas(at, contended, heap.ident | CONTENDED) === contended) return true;
+    } else if (within && closesCircle(heap, at) && closesCircle(heap, at)) {
+      // Twice: the first look may have met a mutex that changed hands meanwhile. A true circle stays.
+      return CIRCLE;
     }
   }
 }
@@ -56,6 +94,11 @@ function isDead(heap: Heap, owner: number): boolean {
 
 export function unlockMutex(heap: Heap, at: number): void {
   if (heap.exchange(at, 0) & CONTENDED) heap.notify(at, 1);
+}
+
+/** Whether the thread `ident` holds a mutex. */
+export function isMutexOf(heap: Heap, at: number, ident: number): boolean {
+  return (heap.load(at) & ~CONTENDED) === ident;
 }
 
 /** Frees a mutex that a dead thread held; for the reaper. */

@@ -7,13 +7,17 @@
  * back.
  */
 import { inspect } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import { DisposedError } from '../errors.ts';
 import { type Destructor, defineDestructor, type Heap } from './heap.ts';
-import { HOLDINGS, ISOLATE, KIND, type Kind } from './layout.ts';
+import { BLOCK, HOLDINGS, ISOLATE, KIND, type Kind } from './layout.ts';
 import { heap as threadHeap } from './thread-heap.ts';
+import { holderOf } from './waits.ts';
 
 export const HEAP: unique symbol = Symbol('telaio.heap');
 export const AT: unique symbol = Symbol('telaio.address');
+/** A method that is called when an object's address is first asked for: it may be about to leave this thread. */
+export const PUBLISH: unique symbol = Symbol('telaio.publish');
 const SLOT: unique symbol = Symbol('telaio.slot');
 
 type Class = abstract new (...args: never[]) => SharedObject;
@@ -26,6 +30,7 @@ export abstract class SharedObject implements Disposable {
   /** @internal */ readonly [HEAP]: Heap;
   /** @internal */ readonly [AT]: number;
   /** @internal */ [SLOT]: number;
+  /** @internal */ [PUBLISH]?(): void;
 
   /** A new record with `words` of payload, filled by `init`; or, while adopting, the wrapper of an existing one. */
   protected constructor(kind: Kind, words: number, init: (heap: Heap, address: number) => void) {
@@ -55,7 +60,7 @@ export abstract class SharedObject implements Disposable {
     const address = this[AT];
     if (wrappers.get(address)?.deref() === this) wrappers.delete(address);
     collector.unregister(this);
-    letGo(this[SLOT]);
+    dropOrLinger(this[SLOT]);
     Object.setPrototypeOf(this, disposedPrototype(this.constructor.name));
   }
 
@@ -150,7 +155,10 @@ const wrappers = new Map<number, WeakRef<SharedObject>>();
 export function addressOf(object: SharedObject): number {
   if (!(object instanceof SharedObject)) throw new TypeError(`${inspect(object)} is no shared object of this library.`);
   const address = object[AT];
-  if (wrappers.get(address)?.deref() !== object) wrappers.set(address, new WeakRef(object));
+  if (wrappers.get(address)?.deref() !== object) {
+    object[PUBLISH]?.();
+    wrappers.set(address, new WeakRef(object));
+  }
   return address;
 }
 
@@ -224,8 +232,56 @@ const free: number[] = [];
 const collector = new FinalizationRegistry<number>((slot) => {
   const address = threadHeap.i32[slot];
   if (wrappers.get(address)?.deref() === undefined) wrappers.delete(address);
-  letGo(slot);
+  dropOrLinger(slot);
 });
+
+/** Whether a thread holds a record of one kind, alone or with others: a lock that it must not die with unheard. */
+type Held = (heap: Heap, address: number, ident: number) => boolean;
+const heldTests: (Held | undefined)[] = [];
+
+/** For kinds that several may hold; of those with one holder `defineHolder` says enough. */
+export function defineHeld(kind: Kind, held: Held): void {
+  heldTests[kind] = held;
+}
+
+/**
+ * Locks that this thread holds and has no wrapper of any more. They stay in the holdings, so that they are abandoned
+ * when it dies, as long as somebody else can wait for them. Tempting and wrong: to give them back with their wrapper.
+ */
+let lingering: number[] = [];
+let sweepAt = 64;
+
+function mustLinger(slot: number): boolean {
+  // Who could wait for the main thread's locks dies with it.
+  if (isMainThread) return false;
+  const address = threadHeap.i32[slot];
+  const { ident } = threadHeap;
+  const held =
+    heldTests[threadHeap.kind(address)]?.(threadHeap, address, ident) ?? holderOf(threadHeap, address) === ident;
+  return held && threadHeap.load(address + BLOCK.COUNT) > 1;
+}
+
+function dropOrLinger(slot: number): void {
+  if (!mustLinger(slot)) {
+    letGo(slot);
+    return;
+  }
+  lingering.push(slot);
+  if (lingering.length < sweepAt) return;
+  sweepLingering();
+  sweepAt = Math.max(64, lingering.length * 2);
+}
+
+/** Gives back those that this thread no longer holds. */
+export function sweepLingering(): void {
+  if (lingering.length === 0) return;
+  const slots = lingering;
+  lingering = [];
+  for (const slot of slots) {
+    if (mustLinger(slot)) lingering.push(slot);
+    else letGo(slot);
+  }
+}
 
 /**
  * Writes a count of the record, which the caller has taken, into the holdings of this isolate: it is given back when
@@ -237,7 +293,13 @@ export function hold(object: object, address: number): number {
   return slot;
 }
 
-/** The same for a count that no object stands for: give it back with `letGo`. */
+/** Gives a count that `hold` wrote down back at once. */
+export function unhold(object: object, slot: number): void {
+  collector.unregister(object);
+  letGo(slot);
+}
+
+/** As `hold`, for a count that no object stands for: give it back with `letGo`. */
 export function note(address: number): number {
   if (free.length === 0) grow();
   const slot = free.pop()!;

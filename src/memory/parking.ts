@@ -28,7 +28,7 @@
 import { availableParallelism } from 'node:os';
 import { deadlineOf, type WaitOptions } from './deadline.ts';
 import type { Heap } from './heap.ts';
-import { ASYNC_WAITS, ISOLATE, KIND, MAX_ISOLATES, SPOT } from './layout.ts';
+import { ASYNC_WAITS, ISOLATE, KIND, MAX_ISOLATES, PARKED, SPOT } from './layout.ts';
 import { pause } from './thread-memory.ts';
 
 /**
@@ -48,6 +48,42 @@ export function initSpot(heap: Heap, spot: number): void {
   heap.i32.fill(0, spot, spot + SPOT.WORDS);
 }
 
+/** Milliseconds since the epoch, with fractions. */
+const now = (): number => performance.timeOrigin + performance.now();
+
+/**
+ * Looks why this thread blocks so long: returns after how many milliseconds to look again, or throws what ends the wait.
+ */
+export type Look = () => number;
+export type Lookout = {
+  /** Whether anybody wants to know. */
+  wanted(): boolean;
+  begin(object: number): Look;
+  /** The event loop now has asynchronous waits to wait for. */
+  loopWaits(): void;
+};
+let lookout: Lookout | undefined;
+
+/** A wait without end is not looked into before this many milliseconds. */
+export const FIRST_LOOK_MS = 100;
+
+/** Installed by the floor that knows threads: who it is that waits, and for whom. */
+export function defineLookout(installed: Lookout): void {
+  lookout = installed;
+}
+
+let unbreakable = false;
+
+/** Runs a wait that no lookout may end with an error, since its caller could not go on. */
+export function unbroken<T>(wait: () => T): T {
+  unbreakable = true;
+  try {
+    return wait();
+  } finally {
+    unbreakable = false;
+  }
+}
+
 /** Blocks until `attempt` succeeds; undefined when the deadline came first. `object` is named in reports. */
 export function parkSync<T>(
   heap: Heap,
@@ -62,8 +98,13 @@ export function parkSync<T>(
     pause();
   }
   const { descriptor, i32 } = heap;
+  const flags = (deadline === Infinity ? 0 : PARKED.TIMED) | (unbreakable ? PARKED.UNBREAKABLE : 0);
   i32[descriptor + ISOLATE.PARKED_OBJECT] = object;
-  heap.f64[(descriptor + ISOLATE.PARKED_SINCE) >> 1] = performance.timeOrigin + performance.now();
+  i32[descriptor + ISOLATE.PARKED_FLAGS] = flags;
+  i32[descriptor + ISOLATE.PARKED_SEQUENCE]++;
+  heap.f64[(descriptor + ISOLATE.PARKED_SINCE) >> 1] = now();
+  let patience = deadline === Infinity && lookout?.wanted() ? FIRST_LOOK_MS : Infinity;
+  let look: Look | undefined;
   // PARKED_SPOT is set exactly while we are counted: if we are killed, the reaper subtracts us and passes on the wake we
   // may have got. A thread is killed only where it enters a function or goes round a loop, so nothing may stand between
   // the two; tempting and wrong: heap.store(), a call.
@@ -76,12 +117,23 @@ export function parkSync<T>(
       if (taken !== undefined) return taken;
       const left = deadline - performance.now();
       if (left <= 0) return undefined;
-      heap.wait(spot + SPOT.SEQUENCE, sequence, left);
+      i32[descriptor + ISOLATE.PARKED_FLAGS] = flags | PARKED.ASLEEP;
+      const outcome = heap.wait(spot + SPOT.SEQUENCE, sequence, Math.min(left, patience));
+      // Nobody's wake-up is lost when it throws: who sleeps no more can't be the one that a notify(1) chose.
+      if (outcome === 'timed-out' && patience < left) patience = (look ??= lookout!.begin(object))();
+      i32[descriptor + ISOLATE.PARKED_FLAGS] = flags;
     }
   } finally {
     heap.add(spot + SPOT.WAITERS, -COUNTED);
     i32[descriptor + ISOLATE.PARKED_SPOT] = 0;
+    if (i32[descriptor + ISOLATE.PARKED_PLACE] !== 0) dropPlace(heap, descriptor);
   }
+}
+
+/** Forgets where a thread blocked. */
+function dropPlace(heap: Heap, descriptor: number): void {
+  const place = heap.exchange(descriptor + ISOLATE.PARKED_PLACE, 0);
+  if (place !== 0) heap.release(place);
 }
 
 /** Blocks while one word is `expected`, for waits that no spot serves: a parked isolate's mailbox. */
@@ -118,6 +170,17 @@ function wakeSlow(heap: Heap, spot: number, count: number): void {
   }
 }
 
+/**
+ * Lets everybody at a spot look again, whatever its words say: for who cleans up after a dead thread. A waker clears the
+ * armed bit before it tells the event loops, and may die in between; tempting and wrong, then: `wake`, which sees no bit.
+ */
+export function rouse(heap: Heap, spot: number): void {
+  for (const word of [spot + SPOT.SEQUENCE, spot + SPOT.ASYNC_SEQUENCE]) {
+    heap.add(word, 1);
+    heap.notify(word, Infinity);
+  }
+}
+
 /** How many wait at a spot now, in both forms. */
 export function waitingAt(heap: Heap, spot: number): number {
   return (heap.load(spot + SPOT.WAITERS) >> 1) + heap.load(spot + SPOT.ASYNC_COUNT);
@@ -142,6 +205,7 @@ export function unpark(heap: Heap, descriptor: number): void {
     heap.release(chunk);
     chunk = next;
   }
+  dropPlace(heap, descriptor);
   const spot = heap.exchange(descriptor + ISOLATE.PARKED_SPOT, 0);
   if (spot === 0) return;
   heap.add(spot + SPOT.WAITERS, -COUNTED);
@@ -244,6 +308,7 @@ export function park<T>(
       serve(watch);
     }
     signal?.addEventListener('abort', onAbort);
+    if (watch.waiters.size === 0) heap.f64[(watch.entry + ASYNC_WAITS.SINCE) >> 1] = now();
     watch.waiters.add(waiter);
     heap.add(spot + SPOT.ASYNC_COUNT, 1);
     heap.i32[watch.entry + ASYNC_WAITS.COUNT]++;
@@ -342,6 +407,7 @@ export function holdLoop(): void {
   if (held++ > 0) return;
   keeper ??= setInterval(() => {}, MAX_TIMER_MS);
   keeper.ref();
+  lookout?.loopWaits();
 }
 
 export function releaseLoop(): void {

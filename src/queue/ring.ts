@@ -1,13 +1,14 @@
 /**
- * The queue's memory: a ring of variable-length records that grows.
+ * The memory of a FIFO queue: a ring of variable-length records that grows.
  *
  * One mutex for producers and one for consumers (after Michael and Scott's two-lock queue): the two sides meet only in
- * the counts that publish, and each keeps what it last saw of the other's, so that a side reads the other's cache line
+ * the words that publish, and each keeps what it last saw of the other's, so that a side reads the other's cache line
  * only when it seems to be out of items or of room. Numbers stand in the ring itself, small values as codec streams,
  * all else as the address of a message block.
  *
- * Who may write what: [HEAD, TAIL) belongs to consumers, the rest to producers. A thread that dies in here leaves its
- * mutex to the next. After a producer, that one counts the records between HEAD and TAIL and so finds PUT_COUNT again;
+ * Who may write what: [HEAD, TAIL) belongs to consumers, the rest to producers. PUT_COUNT publishes records, HEAD gives
+ * their room back; TAIL and GET_COUNT are plain, and come before and after. A thread that dies in here leaves its mutex
+ * to the next. After a producer, that one counts the records between HEAD and TAIL and so finds PUT_COUNT again;
  * half-written records lie behind TAIL and never were. A consumer writes down first what HEAD and GET_COUNT are going to
  * be: if HEAD is there, GET_COUNT is too, or is made so. (Tempting and wrong: to count the records here as well. That
  * takes PUT_MUTEX, which comes before GET_MUTEX, and while the latter is free in between another consumer goes by the
@@ -15,40 +16,146 @@
  */
 import {
   copyOut,
-  discard,
   done,
   type Encoder,
   type Heap,
   KIND,
-  loadValue,
   lockMutex,
-  pack,
   QUEUE,
   RECORD,
   RING,
-  store,
   unlockMutex,
   unpack,
 } from '../memory/index.ts';
+import { discardInHand, free, type Item, isInteger, NOTHING, open, Parcel, prepare, reserve } from './item.ts';
+import { FULL, SHUT, type Store, wakeAll } from './store.ts';
 
-/** A stream longer than this goes into a block of its own, as does one with references. */
-const INLINE_BYTES = 1024;
+/** So many items at most under one lock: others wait. */
+const MOST_AT_ONCE = 256;
 
-export const NOTHING: unique symbol = Symbol('nothing');
+export const ring: Store = {
+  kind: KIND.QUEUE,
 
-/** An encoded item, ready to be placed. */
-export type Item = number | Encoder;
+  create(heap, at) {
+    heap.i32[at + QUEUE.ITEMS] = createRing(heap, RING.FIRST_CAPACITY);
+  },
 
-/** Encodes what isn't a number; place it, or `drop` it. */
-export function prepare(value: unknown): Item {
-  return typeof value === 'number' ? value : pack(value);
-}
+  prepare,
 
-export function drop(item: Item): void {
-  if (typeof item !== 'number') discard(item);
-}
+  place(heap, at, item) {
+    lockPutMutex(heap, at);
+    try {
+      if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
+      const count = heap.i32[at + QUEUE.PUT_COUNT];
+      if (isFull(heap, at, count)) return FULL;
+      append(heap, at, item);
+      heap.store(at + QUEUE.PUT_COUNT, count + 1);
+      return 1;
+    } finally {
+      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
+    }
+  },
 
-export function createRing(heap: Heap, capacity: number): number {
+  placeMany(heap, at, items, from) {
+    lockPutMutex(heap, at);
+    const first = heap.i32[at + QUEUE.PUT_COUNT];
+    let count = first;
+    try {
+      if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
+      const most = Math.min(items.length - from, MOST_AT_ONCE);
+      for (let index = 0; index < most && !isFull(heap, at, count); index++) {
+        append(heap, at, items[from + index]);
+        count = (count + 1) | 0;
+      }
+      return (count - first) | 0;
+    } finally {
+      // Also when the heap is exhausted halfway: what is in is in.
+      if (count !== first) heap.store(at + QUEUE.PUT_COUNT, count);
+      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
+    }
+  },
+
+  take(heap, at) {
+    lockGetMutex(heap, at);
+    let message: number;
+    let entry: number;
+    try {
+      const { i32 } = heap;
+      const count = i32[at + QUEUE.GET_COUNT];
+      if (isEmpty(heap, at, count)) return NOTHING;
+      const items = i32[at + QUEUE.ITEMS];
+      const head = firstRecord(heap, items);
+      const index = items + RING.DATA + (head & (i32[items + RING.CAPACITY] - 1));
+      const header = i32[index];
+      if ((header & 7) !== RECORD.MESSAGE) {
+        const value = read(heap, index, header);
+        leave(heap, at, items, head + sizeOf(header), count + 1);
+        return value;
+      }
+      message = i32[index + 1];
+      entry = reserve();
+      leaveWith(heap, at, items, head + 2, count + 1, message, entry);
+    } finally {
+      unlockMutex(heap, at + QUEUE.GET_MUTEX);
+    }
+    return open(heap, message, entry);
+  },
+
+  takeMany(heap, at, most, into) {
+    lockGetMutex(heap, at);
+    let taken = 0;
+    try {
+      const { i32 } = heap;
+      const first = i32[at + QUEUE.GET_COUNT];
+      const items = i32[at + QUEUE.ITEMS];
+      const mask = i32[items + RING.CAPACITY] - 1;
+      let head = i32[items + RING.HEAD];
+      while (taken < most && taken < MOST_AT_ONCE && !isEmpty(heap, at, (first + taken) | 0)) {
+        let index = items + RING.DATA + (head & mask);
+        if (i32[index] === RECORD.SKIP) {
+          head = ((head | mask) + 1) | 0;
+          index = items + RING.DATA;
+        }
+        const header = i32[index];
+        // One that changes hands is taken by itself.
+        if ((header & 7) === RECORD.MESSAGE) break;
+        into.push(read(heap, index, header));
+        head = (head + sizeOf(header)) | 0;
+        taken++;
+      }
+      if (taken > 0) leave(heap, at, items, head, first + taken);
+    } catch (error) {
+      into.length -= taken;
+      throw error;
+    } finally {
+      unlockMutex(heap, at + QUEUE.GET_MUTEX);
+    }
+    if (taken > 0) return taken;
+    const item = ring.take(heap, at);
+    if (item === NOTHING) return 0;
+    into.push(item);
+    return 1;
+  },
+
+  close(heap, at, empty) {
+    lockPutMutex(heap, at);
+    try {
+      heap.store(at + QUEUE.SHUT_DOWN, 1);
+      return empty ? drain(heap, at) : 0;
+    } finally {
+      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
+    }
+  },
+
+  mend(heap, at) {
+    lockPutMutex(heap, at);
+    lockGetMutex(heap, at);
+    unlockMutex(heap, at + QUEUE.GET_MUTEX);
+    unlockMutex(heap, at + QUEUE.PUT_MUTEX);
+  },
+};
+
+function createRing(heap: Heap, capacity: number): number {
   const ring = heap.allocate(KIND.RING, RING.DATA - 2 + capacity, 'a queue');
   heap.i32[ring + RING.CAPACITY] = capacity;
   heap.i32[ring + RING.TAIL] = 0;
@@ -56,134 +163,147 @@ export function createRing(heap: Heap, capacity: number): number {
   return ring;
 }
 
-export type Placed = 'placed' | 'full' | 'shut down';
-
-/** Puts an item in, and gives its encoder back, if there is room for one more. */
-export function place(heap: Heap, at: number, item: Item): Placed {
+/** Whether `count` items ever put are as many as the bound allows. Under PUT_MUTEX. */
+function isFull(heap: Heap, at: number, count: number): boolean {
   const { i32 } = heap;
-  if (lockMutex(heap, at + QUEUE.PUT_MUTEX)) repairFromPut(heap, at);
-  try {
-    if (i32[at + QUEUE.SHUT_DOWN] !== 0) return 'shut down';
-    const count = i32[at + QUEUE.PUT_COUNT];
-    const max = heap.load(at + QUEUE.MAX_SIZE);
-    if (max > 0 && ((count - i32[at + QUEUE.SEEN_GET_COUNT]) | 0) >= max) {
-      const seen = heap.load(at + QUEUE.GET_COUNT);
-      i32[at + QUEUE.SEEN_GET_COUNT] = seen;
-      if (((count - seen) | 0) >= max) return 'full';
-    }
-    if (typeof item === 'number') {
-      if ((item | 0) === item && (item !== 0 || 1 / item > 0)) {
-        const [ring, index] = room(heap, at, 2);
-        i32[index] = RECORD.INTEGER;
-        i32[index + 1] = item;
-        advance(heap, at, ring, 2);
-      } else {
-        const [ring, index] = room(heap, at, 4);
-        i32[index] = RECORD.DOUBLE;
-        heap.f64[(index + 2) >> 1] = item;
-        advance(heap, at, ring, 4);
-      }
-    } else if (item.refs.length === 0 && item.length <= INLINE_BYTES && item.functions.length === 0) {
-      const words = (1 + ((item.length + 3) >> 2) + 1) & ~1;
-      const [ring, index] = room(heap, at, words);
-      i32[index] = RECORD.STREAM | (item.length << 3);
-      copyOut(heap, item, index + 1);
-      advance(heap, at, ring, words);
-      done(item);
+  const max = i32[at + QUEUE.MAX_SIZE];
+  if (max === 0 || ((count - i32[at + QUEUE.SEEN_GET_COUNT]) | 0) < max) return false;
+  const seen = heap.load(at + QUEUE.GET_COUNT);
+  i32[at + QUEUE.SEEN_GET_COUNT] = seen;
+  return ((count - seen) | 0) >= heap.load(at + QUEUE.MAX_SIZE);
+}
+
+/** Whether no more than `count` items were ever put. Under GET_MUTEX. */
+function isEmpty(heap: Heap, at: number, count: number): boolean {
+  const { i32 } = heap;
+  if (count !== i32[at + QUEUE.SEEN_PUT_COUNT]) return false;
+  const seen = heap.load(at + QUEUE.PUT_COUNT);
+  i32[at + QUEUE.SEEN_PUT_COUNT] = seen;
+  return count === seen;
+}
+
+/** Writes an item as the last record. Its encoder is given back, its message the queue's. Under PUT_MUTEX. */
+function append(heap: Heap, at: number, item: Item): void {
+  const { i32 } = heap;
+  if (typeof item === 'number') {
+    if (isInteger(item)) {
+      const index = room(heap, at, 2);
+      i32[index] = RECORD.INTEGER;
+      i32[index + 1] = item;
+      i32[i32[at + QUEUE.ITEMS] + RING.TAIL] += 2;
     } else {
-      // Room first: once the block is made it must be placed.
-      const [ring, index] = room(heap, at, 2);
-      i32[index + 1] = store(heap, item);
-      i32[index] = RECORD.MESSAGE;
-      advance(heap, at, ring, 2);
+      const index = room(heap, at, 4);
+      i32[index] = RECORD.DOUBLE;
+      heap.f64[(index + 2) >> 1] = item;
+      i32[i32[at + QUEUE.ITEMS] + RING.TAIL] += 4;
     }
-    return 'placed';
-  } finally {
-    unlockMutex(heap, at + QUEUE.PUT_MUTEX);
+  } else if (item instanceof Parcel) {
+    const { message, entry } = item;
+    const index = room(heap, at, 2);
+    const tail = i32[at + QUEUE.ITEMS] + RING.TAIL;
+    i32[index] = RECORD.MESSAGE;
+    i32[index + 1] = message;
+    // From one hand into the other; see item.ts.
+    i32[tail] += 2;
+    i32[entry] = 0;
+    free(entry);
+  } else {
+    const encoder = item as Encoder;
+    const words = (1 + ((encoder.length + 3) >> 2) + 1) & ~1;
+    const index = room(heap, at, words);
+    i32[index] = RECORD.STREAM | (encoder.length << 3);
+    copyOut(heap, encoder, index + 1);
+    i32[i32[at + QUEUE.ITEMS] + RING.TAIL] += words;
+    done(encoder);
   }
 }
 
-/** Takes the first item out, or `NOTHING`. */
-export function take(heap: Heap, at: number): unknown {
+/** Where the first record starts. There is one. Under GET_MUTEX. */
+function firstRecord(heap: Heap, ring: number): number {
+  const { i32 } = heap;
+  const mask = i32[ring + RING.CAPACITY] - 1;
+  const head = i32[ring + RING.HEAD];
+  return i32[ring + RING.DATA + (head & mask)] === RECORD.SKIP ? ((head | mask) + 1) | 0 : head;
+}
+
+/** The value of a record that is no message. */
+function read(heap: Heap, index: number, header: number): unknown {
+  switch (header & 7) {
+    case RECORD.INTEGER:
+      return heap.i32[index + 1];
+    case RECORD.DOUBLE:
+      return heap.f64[(index + 2) >> 1];
+    default:
+      return unpack(heap, index + 1, 0);
+  }
+}
+
+/** Gives up the records before `head`. The order is what `lockGetMutex` relies on. */
+function leave(heap: Heap, at: number, ring: number, head: number, count: number): void {
+  heap.i32[at + QUEUE.NEXT_HEAD] = head;
+  heap.i32[at + QUEUE.NEXT_GET_COUNT] = count;
+  heap.store(ring + RING.HEAD, head);
+  heap.i32[at + QUEUE.GET_COUNT] = count;
+}
+
+/** The same, and takes the message of the last of them in hand. */
+function leaveWith(
+  heap: Heap,
+  at: number,
+  ring: number,
+  head: number,
+  count: number,
+  message: number,
+  entry: number,
+): void {
+  const { i32 } = heap;
+  i32[at + QUEUE.NEXT_HEAD] = head;
+  i32[at + QUEUE.NEXT_GET_COUNT] = count;
+  heap.store(ring + RING.HEAD, head);
+  // From one hand into the other; see item.ts.
+  i32[entry] = message;
+  i32[at + QUEUE.GET_COUNT] = count;
+}
+
+/** Throws all items away without decoding them; returns how many. Under PUT_MUTEX. */
+function drain(heap: Heap, at: number): number {
   const { i32 } = heap;
   lockGetMutex(heap, at);
-  let message: number;
   try {
-    const count = i32[at + QUEUE.GET_COUNT];
-    if (count === i32[at + QUEUE.SEEN_PUT_COUNT]) {
-      const seen = heap.load(at + QUEUE.PUT_COUNT);
-      i32[at + QUEUE.SEEN_PUT_COUNT] = seen;
-      if (count === seen) return NOTHING;
+    const entry = reserve();
+    const ring = i32[at + QUEUE.ITEMS];
+    const last = i32[at + QUEUE.PUT_COUNT];
+    const first = i32[at + QUEUE.GET_COUNT];
+    // Or a consumer would take what was last seen for more than there is, and read what lies behind the tail.
+    i32[at + QUEUE.SEEN_PUT_COUNT] = last;
+    for (let count = first; count !== last; ) {
+      const head = firstRecord(heap, ring);
+      const index = ring + RING.DATA + (head & (i32[ring + RING.CAPACITY] - 1));
+      const header = i32[index];
+      count = (count + 1) | 0;
+      if ((header & 7) === RECORD.MESSAGE) {
+        const message = i32[index + 1];
+        leaveWith(heap, at, ring, head + 2, count, message, entry);
+        i32[entry] = 0;
+        heap.release(message);
+      } else {
+        leave(heap, at, ring, head + sizeOf(header), count);
+      }
     }
-    const ring = i32[at + QUEUE.RING];
-    const mask = i32[ring + RING.CAPACITY] - 1;
-    let head = i32[ring + RING.HEAD];
-    if (i32[ring + RING.DATA + (head & mask)] === RECORD.SKIP) head = (head | mask) + 1;
-    const index = ring + RING.DATA + (head & mask);
-    const header = i32[index];
-    switch (header & 7) {
-      case RECORD.INTEGER: {
-        const value = i32[index + 1];
-        leave(heap, at, ring, head + 2, count + 1);
-        return value;
-      }
-      case RECORD.DOUBLE: {
-        const value = heap.f64[(index + 2) >> 1];
-        leave(heap, at, ring, head + 4, count + 1);
-        return value;
-      }
-      case RECORD.STREAM: {
-        const value = unpack(heap, index + 1, 0);
-        leave(heap, at, ring, head + sizeOf(header), count + 1);
-        return value;
-      }
-      default:
-        message = i32[index + 1];
-        leave(heap, at, ring, head + 2, count + 1);
-    }
+    free(entry);
+    return (last - first) | 0;
   } finally {
     unlockMutex(heap, at + QUEUE.GET_MUTEX);
   }
-  // Outside: decoding may import the user's modules.
-  try {
-    return loadValue(heap, message);
-  } finally {
-    heap.release(message);
-  }
 }
 
-/**
- * Lets nothing more in. Under the producers' mutex: one that is past its look at SHUT_DOWN would otherwise put an item in
- * after the last consumer has found the queue empty and gone.
- */
-export function close(heap: Heap, at: number): void {
-  if (lockMutex(heap, at + QUEUE.PUT_MUTEX)) repairFromPut(heap, at);
-  heap.store(at + QUEUE.SHUT_DOWN, 1);
-  unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-}
-
-/** Throws all items away without decoding them; returns how many. */
-export function drain(heap: Heap, at: number): number {
-  if (lockMutex(heap, at + QUEUE.PUT_MUTEX)) repairFromPut(heap, at);
-  lockGetMutex(heap, at);
-  const ring = heap.i32[at + QUEUE.RING];
-  const items = releaseItems(heap, ring);
-  // Or the next consumer would take what it last saw for more than there is, and read what lies behind the tail.
-  heap.i32[at + QUEUE.SEEN_PUT_COUNT] = heap.i32[at + QUEUE.PUT_COUNT];
-  leave(heap, at, ring, heap.i32[ring + RING.TAIL], heap.i32[at + QUEUE.PUT_COUNT]);
-  unlockMutex(heap, at + QUEUE.GET_MUTEX);
-  unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-  return items;
-}
-
-/** Drops the counts that the items of a ring hold; returns how many there are. */
-export function releaseItems(heap: Heap, ring: number): number {
-  let items = 0;
+/** For the last holder of a queue: drops the counts that the items of its ring hold, and the ring. */
+export function destroyRing(heap: Heap, at: number): void {
+  const ring = heap.i32[at + QUEUE.ITEMS];
   for (const index of records(heap, ring)) {
-    items++;
     if ((heap.i32[index] & 7) === RECORD.MESSAGE) heap.release(heap.i32[index + 1]);
   }
-  return items;
+  heap.release(ring);
 }
 
 function* records(heap: Heap, ring: number): Generator<number> {
@@ -213,12 +333,10 @@ function sizeOf(header: number): number {
   }
 }
 
-const found: [ring: number, index: number] = [0, 0];
-
-/** The ring, grown if need be, and where in the heap a record of so many words goes. Under PUT_MUTEX. */
-function room(heap: Heap, at: number, words: number): [ring: number, index: number] {
+/** Where in the heap a record of so many words goes; the ring may have grown for it. Under PUT_MUTEX. */
+function room(heap: Heap, at: number, words: number): number {
   const { i32 } = heap;
-  let ring = i32[at + QUEUE.RING];
+  let ring = i32[at + QUEUE.ITEMS];
   for (;;) {
     const capacity = i32[ring + RING.CAPACITY];
     const tail = i32[ring + RING.TAIL];
@@ -238,33 +356,18 @@ function room(heap: Heap, at: number, words: number): [ring: number, index: numb
       // Not yet visible: consumers go by the counts.
       i32[ring + RING.TAIL] = (tail + skipped) | 0;
     }
-    found[0] = ring;
-    found[1] = ring + RING.DATA + (skipped > 0 ? 0 : offset);
-    return found;
+    return ring + RING.DATA + (skipped > 0 ? 0 : offset);
   }
-}
-
-/** Makes what stands behind the ring's tail its last record. */
-function advance(heap: Heap, at: number, ring: number, words: number): void {
-  heap.store(ring + RING.TAIL, heap.i32[ring + RING.TAIL] + words);
-  heap.store(at + QUEUE.PUT_COUNT, heap.i32[at + QUEUE.PUT_COUNT] + 1);
-}
-
-/** Gives up the records before `head`. The order is what `lockGetMutex` relies on. */
-function leave(heap: Heap, at: number, ring: number, head: number, count: number): void {
-  heap.i32[at + QUEUE.NEXT_HEAD] = head;
-  heap.i32[at + QUEUE.NEXT_GET_COUNT] = count;
-  heap.store(ring + RING.HEAD, head);
-  heap.store(at + QUEUE.GET_COUNT, count);
 }
 
 /** Ends what a consumer that died in here had begun. */
 function lockGetMutex(heap: Heap, at: number): void {
   if (!lockMutex(heap, at + QUEUE.GET_MUTEX)) return;
   const { i32 } = heap;
-  const done = i32[i32[at + QUEUE.RING] + RING.HEAD] === i32[at + QUEUE.NEXT_HEAD];
+  const done = i32[i32[at + QUEUE.ITEMS] + RING.HEAD] === i32[at + QUEUE.NEXT_HEAD];
   if (done) heap.store(at + QUEUE.GET_COUNT, i32[at + QUEUE.NEXT_GET_COUNT]);
   else i32[at + QUEUE.NEXT_GET_COUNT] = i32[at + QUEUE.GET_COUNT];
+  wakeAll(heap, at);
 }
 
 /** A ring of at least twice the size with the same records. Under PUT_MUTEX; takes the consumers' for the while. */
@@ -272,7 +375,9 @@ function grow(heap: Heap, at: number, old: number, words: number): number {
   const { i32 } = heap;
   let capacity = i32[old + RING.CAPACITY] * 2;
   while (capacity < words * 2) capacity *= 2;
+  const entry = reserve();
   const ring = createRing(heap, capacity);
+  i32[entry] = ring;
   lockGetMutex(heap, at);
   try {
     let tail = 0;
@@ -286,25 +391,28 @@ function grow(heap: Heap, at: number, old: number, words: number): number {
     // Before the ring is: HEAD is 0 in it, and must not look like something begun.
     i32[at + QUEUE.NEXT_HEAD] = 0;
     // One word, so whoever comes after a death in here finds the old ring or the new one, each whole.
-    heap.store(at + QUEUE.RING, ring);
+    heap.store(at + QUEUE.ITEMS, ring);
+    i32[entry] = old;
   } finally {
     unlockMutex(heap, at + QUEUE.GET_MUTEX);
   }
-  heap.release(old);
+  discardInHand(heap, old, entry);
   return ring;
 }
 
-/** After a death under PUT_MUTEX, which the caller holds now. The order is always put, then get. */
-function repairFromPut(heap: Heap, at: number): void {
+/** Ends what a producer that died in here had begun. The order is always put, then get. */
+function lockPutMutex(heap: Heap, at: number): void {
+  if (!lockMutex(heap, at + QUEUE.PUT_MUTEX)) return;
   lockGetMutex(heap, at);
   recount(heap, at);
   unlockMutex(heap, at + QUEUE.GET_MUTEX);
+  wakeAll(heap, at);
 }
 
 /** The records between HEAD and TAIL are what is in; the counts may be one off. */
 function recount(heap: Heap, at: number): void {
   const { i32 } = heap;
-  const ring = i32[at + QUEUE.RING];
+  const ring = i32[at + QUEUE.ITEMS];
   let items = 0;
   for (const _ of records(heap, ring)) items++;
   heap.store(at + QUEUE.PUT_COUNT, i32[at + QUEUE.GET_COUNT] + items);

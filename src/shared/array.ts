@@ -8,7 +8,7 @@ import { type Heap, hold } from '../memory/index.ts';
 import { type Field, FieldType, placeOf, type Spec, shown, wrongType } from './field-type.ts';
 import { Scalar, type ViewConstructor } from './scalars.ts';
 
-const LARGEST = 2 ** 28;
+export const LARGEST = 2 ** 28;
 const SOURCE: unique symbol = Symbol('telaio.source');
 
 type Element = number | bigint;

@@ -1,6 +1,7 @@
 /** How fields are declared, and how a declaration is found again in a definition's text. */
 import { classOfKind, type Heap, isLibraryClass, type Kind, kindOfClass, type SharedObject } from '../memory/index.ts';
 import { array } from './array.ts';
+import { atomic } from './atomic.ts';
 import { FieldType, type Mode, type Spec, shown } from './field-type.ts';
 import { Any, type ClassSpec, Made, Ref, type SharedClass } from './held.ts';
 import { SCALARS } from './scalars.ts';
@@ -77,7 +78,7 @@ export function typeOf(declaration: unknown, name: string): FieldType {
   }
   throw new TypeError(
     `The field ${name} is declared as ${shown(declaration)}, which is no field type: take i8 to f64, bool, text(bytes), ` +
-      'array(type, length), ref(Class), any, field(() => new Class(…)), or a class of this library or made with Shared().',
+      'array(type, length), atomic(type), ref(Class), any, field(() => new Class(…)), or a class of this library or made with Shared().',
   );
 }
 
@@ -96,6 +97,8 @@ export function typeFrom(
       return array(SCALARS.get(details[0] as string)!, details[1] as number);
     case 'any':
       return ANY;
+    case 'atomic':
+      return atomic(SCALARS.get(details[0] as string)!);
     case 'ref':
       return new Ref(undefined, { spec: details.length === 0 ? undefined : (details as unknown as ClassSpec) });
     case 'object': {

@@ -7,6 +7,7 @@
  * class, and without any JavaScript of the program's.
  */
 import { BLOCK, DEFINITION, type Heap, KIND, STRUCT, SUPER } from '../memory/index.ts';
+import { fall } from './falling.ts';
 import type { Field, FieldType, Spec } from './field-type.ts';
 
 export class Definition {
@@ -113,22 +114,15 @@ function write(heap: Heap, text: string, handles: number[]): number {
   return at;
 }
 
-/** What is still to be released; a list, so that dropping a long chain of records takes no stack. */
-let falling: number[] | undefined;
-
 /** Drops what a record's fields hold. */
 export function dropFields(heap: Heap, at: number): void {
   const definition = heap.i32[at + STRUCT.TYPE];
-  const outermost = falling === undefined;
-  const list = (falling ??= []);
-  for (let index = 0, count = heap.i32[definition + DEFINITION.HANDLES]; index < count; index++) {
-    const address = heap.i32[at + heap.i32[definition + DEFINITION.FIRST_HANDLE + index]];
-    if (address !== 0) list.push(address);
-  }
-  if (!outermost) return;
-  try {
-    while (list.length > 0) heap.release(list.pop()!);
-  } finally {
-    falling = undefined;
-  }
+  const count = heap.i32[definition + DEFINITION.HANDLES];
+  if (count === 0) return;
+  fall(heap, (release) => {
+    for (let index = 0; index < count; index++) {
+      const address = heap.i32[at + heap.i32[definition + DEFINITION.FIRST_HANDLE + index]];
+      if (address !== 0) release(address);
+    }
+  });
 }

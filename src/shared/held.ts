@@ -108,6 +108,8 @@ export type MadeSource = {
   spec?: ClassSpec;
   /** Nobody but `make` has seen what it makes. */
   fresh?: boolean;
+  /** Where it is no plain class: how it is written, and how it says itself. */
+  own?: { name: string; spec: Spec };
 };
 
 /** An object made with the record. */
@@ -119,18 +121,21 @@ export class Made extends Held<SharedObject, SharedObject, 'fixed'> {
   readonly #make: () => unknown;
   readonly #spec: ClassSpec | undefined;
   readonly #fresh: boolean;
+  readonly #own: Spec | undefined;
 
-  constructor({ cls, make, spec, fresh = false }: MadeSource) {
+  constructor({ cls, make, spec, fresh = false, own }: MadeSource) {
     super();
+    this.#own = own?.spec;
     this.#cls = cls;
     this.#make = make;
     this.#spec = spec;
     this.#fresh = fresh;
-    this.name = cls ? cls.name : (spec?.[2] ?? '') || 'field(…)';
+    this.name = cls ? cls.name : own ? own.name : (spec?.[2] ?? '') || 'field(…)';
     this.local = cls ? !isLibraryClass(cls) : !fresh;
   }
 
   spec(heap: Heap): Spec {
+    if (this.#own) return this.#own;
     const spec = this.#cls ? classSpec(heap, this.#cls) : this.#spec;
     return spec ? ['object', ...spec] : ['made'];
   }

@@ -6,7 +6,7 @@
 import { AT, HEAP, type Heap, type SharedObject } from '../memory/index.ts';
 import { type Field, FieldType, outOfRange, type Spec, wrongType } from './field-type.ts';
 
-type View =
+export type View =
   | Int8Array
   | Uint8Array
   | Int16Array
@@ -254,7 +254,15 @@ export const bool: Scalar<boolean> = new Scalar<boolean>(
   },
 );
 
+/** Their order is part of the layout: records of an Atomic or a SharedArray say their type by its number here. */
 // biome-ignore lint/suspicious/noExplicitAny: each has its own
-export const SCALARS = new Map<string, Scalar<any, any>>(
-  [i8, u8, i16, u16, i32, u32, i64, u64, f32, f64, bool].map((type) => [type.name, type]),
-);
+export const SCALAR_TYPES: readonly Scalar<any, any>[] = [i8, u8, i16, u16, i32, u32, i64, u64, f32, f64, bool];
+
+// biome-ignore lint/suspicious/noExplicitAny: each has its own
+export const SCALARS = new Map<string, Scalar<any, any>>(SCALAR_TYPES.map((type) => [type.name, type]));
+
+/** The heap as an array of elements of a type, which all elements of that type are in. */
+// biome-ignore lint/suspicious/noExplicitAny: of any type
+export function elementsOf(heap: Heap, type: Scalar<any, any>): View {
+  return heap[type.name === 'bool' ? 'u8' : (type.name as 'i8')] as View;
+}

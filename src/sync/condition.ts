@@ -24,6 +24,7 @@ import {
   note,
   park,
   parkSync,
+  rouse,
   SharedObject,
   type SyncWaitOptions,
   WAITER,
@@ -97,7 +98,7 @@ export class Condition extends SharedObject {
    * Acquires the lock, runs `fn` to its end, releases. With an RLock (the default) this is the form for asynchronous
    * tasks of one thread: a plain `acquire()` doesn't tell them apart.
    */
-  run<R>(fn: () => R | Promise<R>): Promise<R> {
+  run<R>(fn: (guard: Guard) => R | Promise<R>): Promise<R> {
     return this.lock.run(fn);
   }
 
@@ -279,6 +280,9 @@ export class Condition extends SharedObject {
     for (let left = n; left > 0; ) {
       const waiter = i32[at + CONDITION.HEAD];
       if (waiter === 0) return;
+      // In the holdings while it is woken: should this thread die in the middle, the reaper rouses it.
+      heap.retain(waiter);
+      const slot = note(waiter);
       // One that died waiting needs none.
       const alive = heap.descriptorOf(i32[waiter + WAITER.OWNER]) !== 0;
       // Out of the list and notified in one go: a thread dies only where it calls something, and a record that is out
@@ -294,6 +298,7 @@ export class Condition extends SharedObject {
         left--;
       }
       heap.release(waiter);
+      letGo(slot);
     }
   }
 }
@@ -306,7 +311,12 @@ defineKind(KIND.CONDITION, Condition, (heap, at) => {
   }
   heap.release(heap.i32[at + CONDITION.LOCK]);
 });
-defineAbandon(KIND.WAITER, (heap, waiter) => {
+defineAbandon(KIND.WAITER, (heap, waiter, ident) => {
+  if (heap.i32[waiter + WAITER.OWNER] !== ident) {
+    // It was being woken by the thread that died.
+    rouse(heap, waiter + WAITER.SPOT);
+    return;
+  }
   const at = heap.i32[waiter + WAITER.CONDITION];
   heap.retain(waiter);
   heap.retain(at);

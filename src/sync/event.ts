@@ -1,10 +1,16 @@
 /**
  * A flag that threads wait for, as Python's `threading.Event`.
  *
- *     FLAG   0 clear: waiters wait      1 set: nobody waits
+ *     FLAG   meaning                      leaves by
+ *     even   clear: waiters wait          set: + 1
+ *     odd    set: nobody waits            clear: + 1
+ *
+ * It counts its changes, so that those who waited when it was set go on although it was cleared before they woke.
+ * Tempting and wrong: 0 and 1, since `set(); clear()` is then seen by none of them.
  */
 import {
   AT,
+  type Attempt,
   deadlineOf,
   defineAbandon,
   defineKind,
@@ -14,6 +20,7 @@ import {
   KIND,
   park,
   parkSync,
+  rouse,
   SharedObject,
   type SyncWaitOptions,
   type WaitOptions,
@@ -29,30 +36,51 @@ export class Event extends SharedObject {
     });
   }
 
-  /** Sets the flag and wakes everybody. */
+  /** Sets the flag and wakes everybody who waits now, also if it is cleared at once. */
   set(): void {
-    this[HEAP].store(this[AT] + EVENT.FLAG, 1);
+    this.#change(1);
     wake(this[HEAP], this[AT] + EVENT.SPOT, Infinity);
   }
 
+  /** Clears the flag: who comes from now on waits. */
   clear(): void {
-    this[HEAP].store(this[AT] + EVENT.FLAG, 0);
+    this.#change(0);
   }
 
   isSet(): boolean {
-    return this[HEAP].load(this[AT] + EVENT.FLAG) === 1;
+    return (this.#flag() & 1) === 1;
   }
 
   /** True once the flag is set, false when `timeout` (milliseconds) passed first. Rejects with `signal.reason`. */
   async wait(options?: WaitOptions): Promise<boolean> {
-    return (await park(this[HEAP], this[AT] + EVENT.SPOT, () => this.isSet() || undefined, options)) ?? false;
+    return (await park(this[HEAP], this[AT] + EVENT.SPOT, this.#attempt(), options)) ?? false;
   }
 
   /** The same, blocking this thread. */
   waitSync(options?: SyncWaitOptions): boolean {
     const deadline = deadlineOf(options?.timeout);
     if (this.isSet()) return true;
-    return parkSync(this[HEAP], this[AT] + EVENT.SPOT, this[AT], () => this.isSet() || undefined, deadline) ?? false;
+    return parkSync(this[HEAP], this[AT] + EVENT.SPOT, this[AT], this.#attempt(), deadline) ?? false;
+  }
+
+  #flag(): number {
+    return this[HEAP].load(this[AT] + EVENT.FLAG);
+  }
+
+  #change(parity: 0 | 1): void {
+    const word = this[AT] + EVENT.FLAG;
+    for (;;) {
+      const flag = this.#flag();
+      if ((flag & 1) === parity || this[HEAP].cas(word, flag, (flag + 1) | 0) === flag) return;
+    }
+  }
+
+  #attempt(): Attempt<true> {
+    const before = this.#flag();
+    return () => {
+      const flag = this.#flag();
+      return (flag & 1) === 1 || flag !== before || undefined;
+    };
   }
 
   statistics(): { waiting: number } {
@@ -66,4 +94,4 @@ export class Event extends SharedObject {
 
 defineKind(KIND.EVENT, Event);
 // It may have died between its set() and the wake-up.
-defineAbandon(KIND.EVENT, (heap, at) => wake(heap, at + EVENT.SPOT, Infinity));
+defineAbandon(KIND.EVENT, (heap, at) => rouse(heap, at + EVENT.SPOT));

@@ -1,6 +1,11 @@
+export { Barrier, type BarrierOptions } from './barrier.ts';
+export { BoundedSemaphore } from './bounded-semaphore.ts';
 export { Condition } from './condition.ts';
 export { Event } from './event.ts';
 export { Guard } from './guard.ts';
+export { CountDownLatch } from './latch.ts';
 export { Lock } from './lock.ts';
+export { Once } from './once.ts';
 export { RLock } from './rlock.ts';
+export { RWLock, type RWLockStatistics } from './rwlock.ts';
 export { Semaphore } from './semaphore.ts';

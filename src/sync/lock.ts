@@ -20,6 +20,7 @@ import {
   blockedAt,
   deadlineOf,
   defineAbandon,
+  defineHolder,
   defineKind,
   HEAP,
   type Heap,
@@ -28,8 +29,10 @@ import {
   LOCK,
   park,
   parkSync,
+  rouse,
   SharedObject,
   type SyncWaitOptions,
+  unbroken,
   type WaitOptions,
   waitingAt,
   wake,
@@ -45,7 +48,9 @@ const STARVING_MS = 1;
 export class Lock extends SharedObject implements Mutual {
   #guard: Guard | undefined;
 
-  constructor() {
+  /** A free lock. It takes no arguments: `TypeError`. */
+  constructor(...none: []) {
+    if (none.length > 0) throw new TypeError('new Lock(…): a lock takes no arguments. Write new Lock().');
     super(KIND.LOCK, LOCK.WORDS - 2, (heap, at) => {
       heap.i32[at + LOCK.STATE] = FREE;
       heap.i32[at + LOCK.STARVING] = 0;
@@ -122,10 +127,10 @@ export class Lock extends SharedObject implements Mutual {
     return state > 0 || state === HANDED;
   }
 
-  /** Acquires, runs `fn` to its end, releases, also when it throws. */
-  async run<R>(fn: () => R | Promise<R>): Promise<R> {
-    using _guard = await this.acquire();
-    return await fn();
+  /** Acquires, runs `fn` to its end, releases, also when it throws. `fn` is given the guard, for its `abandoned`. */
+  async run<R>(fn: (guard: Guard) => R | Promise<R>): Promise<R> {
+    using guard = await this.acquire();
+    return await fn(guard);
   }
 
   /** How many wait now (threads and asynchronous waiters), and the ident of the holder's thread. */
@@ -146,6 +151,7 @@ export class Lock extends SharedObject implements Mutual {
 
   /** @internal For a condition: gives the lock up without touching the user's guard. */
   [SAVE](): Saved {
+    if (!this.isOwned()) throw new RuntimeError(`${this.toString()} is not held by this thread: acquire it first.`);
     const saved = { levels: 1, guards: [this.#guard] };
     this.#guard = undefined;
     free(this[HEAP], this[AT]);
@@ -161,7 +167,7 @@ export class Lock extends SharedObject implements Mutual {
 
   /** @internal */
   [RESTORE_SYNC]({ guards }: Saved): void {
-    const { abandoned } = this.acquireSync();
+    const { abandoned } = unbroken(() => this.acquireSync());
     if (abandoned) guards[0]?.markAbandoned();
     this.#guard = guards[0];
   }
@@ -196,8 +202,9 @@ function free(heap: Heap, at: number): boolean {
 }
 
 defineKind(KIND.LOCK, Lock);
+defineHolder(KIND.LOCK, (heap, at) => Math.max(heap.load(at + LOCK.STATE), 0));
 defineAbandon(KIND.LOCK, (heap, at, ident) => {
   heap.cas(at + LOCK.STATE, ident, ABANDONED);
-  // Also when it didn't hold it: it may have died between its release and the wake-up.
-  wake(heap, at + LOCK.SPOT, 1);
+  // Also when it didn't hold it: it may have died between its release and the wake-up, or within that.
+  rouse(heap, at + LOCK.SPOT);
 });

@@ -14,7 +14,7 @@ export interface Mutual extends SharedObject {
   acquireSync(options?: SyncWaitOptions): Guard | undefined;
   tryAcquire(): Guard | undefined;
   release(): void;
-  run<R>(fn: () => R | Promise<R>): Promise<R>;
+  run<R>(fn: (guard: Guard) => R | Promise<R>): Promise<R>;
   /** @internal Whether the calling thread holds it. */
   isOwned(): boolean;
   /** @internal Gives it up altogether, however often it was taken; returns what `RESTORE` needs. */

@@ -17,6 +17,7 @@ import {
   type Attempt,
   deadlineOf,
   defineAbandon,
+  defineHolder,
   defineKind,
   HEAP,
   initSpot,
@@ -24,8 +25,10 @@ import {
   park,
   parkSync,
   RLOCK,
+  rouse,
   SharedObject,
   type SyncWaitOptions,
+  unbroken,
   type WaitOptions,
   waitingAt,
   wake,
@@ -108,9 +111,9 @@ export class RLock extends SharedObject implements Mutual {
   /**
    * Acquires, runs `fn` to its end, releases, also when it throws. What runs inside owns the lock, across every
    * `await`, and may `run` again; other tasks of this thread do not. Without `run` the thread is the owner, and its
-   * tasks are not told apart: `acquire()` twice is a second level, whichever task calls.
+   * tasks are not told apart: `acquire()` twice is a second level, whichever task calls. `fn` is given the guard.
    */
-  async run<R>(fn: () => R | Promise<R>): Promise<R> {
+  async run<R>(fn: (guard: Guard) => R | Promise<R>): Promise<R> {
     const outer = nestings.getStore();
     const enclosing = this.#token();
     // A word of the record: it starts again before it would not fit.
@@ -120,7 +123,7 @@ export class RLock extends SharedObject implements Mutual {
     return await nestings.run(nesting, async () => {
       const guard = await this.#enterRun(token, enclosing);
       try {
-        return await fn();
+        return await fn(guard);
       } finally {
         nesting.active = false;
         this.#leaveRun(guard, token, enclosing);
@@ -168,8 +171,14 @@ export class RLock extends SharedObject implements Mutual {
     return this.#owns(this.#token());
   }
 
+  /** @internal How many levels the caller holds; 0 when it isn't the owner. */
+  recursionCount(): number {
+    return this.isOwned() ? this[HEAP].i32[this[AT] + RLOCK.LEVELS] : 0;
+  }
+
   /** @internal Gives up all levels, for a condition. */
   [SAVE](): Saved {
+    this.#mustOwn();
     const saved = { levels: this[HEAP].i32[this[AT] + RLOCK.LEVELS], guards: this.#guards };
     this.#guards = [];
     this[HEAP].i32[this[AT] + RLOCK.LEVELS] = 0;
@@ -184,7 +193,10 @@ export class RLock extends SharedObject implements Mutual {
 
   /** @internal */
   [RESTORE_SYNC](saved: Saved): void {
-    this.#restore(saved, this.acquireSync());
+    this.#restore(
+      saved,
+      unbroken(() => this.acquireSync()),
+    );
   }
 
   /** @internal This very guard, not the innermost: tasks inside one `run` end in any order. */
@@ -252,8 +264,9 @@ export class RLock extends SharedObject implements Mutual {
 }
 
 defineKind(KIND.RLOCK, RLock);
+defineHolder(KIND.RLOCK, (heap, at) => Math.max(heap.load(at + RLOCK.OWNER), 0));
 defineAbandon(KIND.RLOCK, (heap, at, ident) => {
   heap.cas(at + RLOCK.OWNER, ident, ABANDONED);
-  // Also when it didn't own it: it may have died between its release and the wake-up.
-  wake(heap, at + RLOCK.SPOT, 1);
+  // Also when it didn't own it: it may have died between its release and the wake-up, or within that.
+  rouse(heap, at + RLOCK.SPOT);
 });

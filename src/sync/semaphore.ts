@@ -2,8 +2,10 @@
  * A counter of permits, as Python's `threading.Semaphore`.
  *
  *     VALUE   permits left, never negative: acquire takes one by compare-and-swap, release adds
+ *     BOUND   how many there may be; -1 for no bound of its own (see bounded-semaphore.ts); its maker writes it, once
  */
 import { inspect } from 'node:util';
+import { RuntimeError } from '../errors.ts';
 import {
   AT,
   deadlineOf,
@@ -14,6 +16,7 @@ import {
   KIND,
   park,
   parkSync,
+  rouse,
   SEMAPHORE,
   SharedObject,
   type SyncWaitOptions,
@@ -29,10 +32,11 @@ export class Semaphore extends SharedObject {
   /** `value` permits, 0 or more; default 1. */
   constructor(value = 1) {
     if (!Number.isInteger(value) || value < 0 || value > LARGEST) {
-      throw new RangeError(`new Semaphore(${inspect(value)}): give a whole number from 0 to ${LARGEST}.`);
+      throw new RangeError(`new ${new.target.name}(${inspect(value)}): give a whole number from 0 to ${LARGEST}.`);
     }
     super(KIND.SEMAPHORE, SEMAPHORE.WORDS - 2, (heap, at) => {
       heap.i32[at + SEMAPHORE.VALUE] = value;
+      heap.i32[at + SEMAPHORE.BOUND] = -1;
       initSpot(heap, at + SEMAPHORE.SPOT);
     });
   }
@@ -71,8 +75,15 @@ export class Semaphore extends SharedObject {
       throw new RangeError(`release(${String(n)}): give a whole number of permits, 1 or more.`);
     const heap = this[HEAP];
     const word = this[AT] + SEMAPHORE.VALUE;
+    const bound = heap.i32[this[AT] + SEMAPHORE.BOUND];
     for (;;) {
       const value = heap.load(word);
+      if (bound >= 0 && value + n > bound) {
+        throw new RuntimeError(
+          `${this.toString()} was released too often: it began with ${bound}, and ${n} more would make ${value + n}. ` +
+            'Each release() belongs after an acquire(), once. A `using` guard releases by itself.',
+        );
+      }
       if (value + n > LARGEST)
         throw new RangeError(`${this.toString()} can't hold ${n} permits more: ${LARGEST} at most.`);
       if (heap.cas(word, value, value + n) === value) break;
@@ -100,10 +111,10 @@ export class Semaphore extends SharedObject {
   }
 
   override toString(): string {
-    return `<${this.constructor.name} #${this[AT].toString(16)} value:${this.statistics().value}>`;
+    return `<${this.constructor.name} #${this[AT].toString(16)} value=${this.statistics().value}>`;
   }
 }
 
 defineKind(KIND.SEMAPHORE, Semaphore);
 // It may have died between its release and the wake-up; of how many, nobody knows.
-defineAbandon(KIND.SEMAPHORE, (heap, at) => wake(heap, at + SEMAPHORE.SPOT, Infinity));
+defineAbandon(KIND.SEMAPHORE, (heap, at) => rouse(heap, at + SEMAPHORE.SPOT));

@@ -3,10 +3,21 @@
  * waits for them, and then looks again. `process.exit()` does not wait.
  */
 
-import { workerData } from 'node:worker_threads';
-import { heap, park, SUPER } from '../memory/index.ts';
+import { isMainThread, workerData } from 'node:worker_threads';
+import { heap, ISOLATE, park, SUPER, THREAD, THREAD_STATE, wake } from '../memory/index.ts';
 
 let watching = false;
+let ending = false;
+if (isMainThread) {
+  process.on('exit', () => {
+    ending = true;
+  });
+}
+
+/** Whether the 'exit' listeners of the main thread run: nothing asynchronous will happen any more. */
+export function isProcessEnding(): boolean {
+  return ending;
+}
 
 export function keepProcessForThreads(): void {
   // Our own threads need not: whoever began the process does.
@@ -14,6 +25,16 @@ export function keepProcessForThreads(): void {
   watching = true;
   process.on('beforeExit', () => {
     const none = () => heap.load(SUPER.LIVE_THREADS) === 0 || undefined;
-    if (!none()) void park(heap, SUPER.LIVE_SPOT, none);
+    if (none()) return;
+    endCurrent();
+    void park(heap, SUPER.LIVE_SPOT, none);
   });
+}
+
+/** Who joins the main thread waits for its code to be done, not for the process: that waits for them. */
+function endCurrent(): void {
+  const record = heap.load(heap.descriptor + ISOLATE.THREAD);
+  if (record === 0) return;
+  heap.store(record + THREAD.STATE, THREAD_STATE.ENDED);
+  wake(heap, record + THREAD.SPOT, Infinity);
 }

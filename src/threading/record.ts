@@ -24,6 +24,9 @@ import {
   wake,
 } from '../memory/index.ts';
 
+/** In PREVIOUS, of a record that has left the list. */
+const DELISTED = -1;
+
 export function initRecord(heap: Heap, at: number, name: string, flags: number): void {
   heap.i32.fill(0, at + THREAD.STATE, at + THREAD.WORDS);
   initSpot(heap, at + THREAD.SPOT);
@@ -31,9 +34,9 @@ export function initRecord(heap: Heap, at: number, name: string, flags: number):
   heap.i32[at + THREAD.NAME] = storeValue(heap, name);
 }
 
-/** Drops the messages that a record holds. */
+/** Drops what a record holds: messages, and a timer's event. */
 export function destroyRecord(heap: Heap, at: number): void {
-  for (const field of [THREAD.NAME, THREAD.MODULES, THREAD.TARGET, THREAD.RESULT, THREAD.REASON]) {
+  for (const field of [THREAD.NAME, THREAD.MODULES, THREAD.TARGET, THREAD.RESULT, THREAD.REASON, THREAD.FINISHED]) {
     const message = heap.i32[at + field];
     if (message !== 0) heap.release(message);
   }
@@ -79,9 +82,13 @@ export function delist(heap: Heap, at: number): void {
   lockMutex(heap, SUPER.THREADS_MUTEX);
   const next = i32[at + THREAD.NEXT];
   const previous = i32[at + THREAD.PREVIOUS];
-  if (previous !== 0) i32[previous + THREAD.NEXT] = next;
-  else i32[SUPER.THREADS_HEAD] = next;
-  if (next !== 0) i32[next + THREAD.PREVIOUS] = previous;
+  // A thread that was killed right after this is delisted again, by the nursery: then there is nothing to take out.
+  if (previous !== DELISTED) {
+    if (previous !== 0) i32[previous + THREAD.NEXT] = next;
+    else i32[SUPER.THREADS_HEAD] = next;
+    if (next !== 0) i32[next + THREAD.PREVIOUS] = previous;
+    i32[at + THREAD.PREVIOUS] = DELISTED;
+  }
   unlockMutex(heap, SUPER.THREADS_MUTEX);
   if (heap.and(at + THREAD.FLAGS, ~THREAD_FLAG.COUNTED) & THREAD_FLAG.COUNTED) {
     heap.add(SUPER.LIVE_THREADS, -1);

@@ -8,6 +8,7 @@ import {
   ISOLATE,
   loadValue,
   storeValue,
+  sweepLingering,
   THREAD,
   THREAD_FLAG,
   THREAD_OUTCOME,
@@ -16,9 +17,10 @@ import {
   wrap,
 } from '../memory/index.ts';
 import { prepareHook, reportException } from './except-hook.ts';
+import { setKernelName } from './kernel-name.ts';
 import { settling } from './nursery.ts';
 import { finish } from './record.ts';
-import { forgetSignal, type Payload, type Thread } from './thread.ts';
+import { awaitsInterrupt, forgetSignal, type Payload, type Thread } from './thread.ts';
 
 /** The thread that runs here, from its first line to its last. */
 let running: { record: number; thread: Thread; text: string } | undefined;
@@ -27,11 +29,14 @@ let running: { record: number; thread: Thread; text: string } | undefined;
 export async function runThread(record: number): Promise<void> {
   const { descriptor, i32 } = heap;
   heap.renew();
+  // Of the thread before: what it returned with is not this one's.
+  sweepLingering();
   heap.store(descriptor + ISOLATE.THREAD, record);
   i32[record + THREAD.IDENT] = heap.ident;
   i32[record + THREAD.NATIVE_ID] = i32[descriptor + ISOLATE.NATIVE_ID];
   const thread = wrap(heap, record) as unknown as Thread;
   running = { record, thread, text: 'its target' };
+  tellKernel(thread, i32[record + THREAD.NUMBER] === 0);
   heap.store(record + THREAD.STATE, THREAD_STATE.RUNNING);
   wake(heap, record + THREAD.SPOT, Infinity);
   if (heap.load(record + THREAD.FLAGS) & THREAD_FLAG.TERMINATE) {
@@ -46,6 +51,14 @@ export async function runThread(record: number): Promise<void> {
     await prepareHook();
     fail(error);
   }
+}
+
+let toldKernel = false;
+
+/** Only names that somebody gave, and the one after such a name: it takes longer than all else at a start. */
+function tellKernel(thread: Thread, given: boolean): void {
+  if (given || toldKernel) setKernelName(thread.nativeId ?? 0, thread.name);
+  toldKernel = given;
 }
 
 /** A result that can't be sent back is an error of the thread like any other, and reported as one. */
@@ -64,7 +77,7 @@ function storeResult(value: unknown): number {
 
 /** The event loop has nothing left while the target's promise is pending: nobody will ever settle it. */
 export function endUnsettled(): void {
-  if (!running) return;
+  if (!running || awaitsInterrupt()) return;
   fail(
     new RuntimeError(
       `${running.thread.name} can't end: the promise of ${running.text} waits for something that nothing in its event loop will ever bring. ` +
@@ -90,7 +103,7 @@ async function runTarget(run: { record: number; text: string }): Promise<unknown
     heap.release(target);
   }
   run.text = payload.text;
-  if (payload.self) return await payload.self.runHere();
+  if (payload.self) return await payload.self.runHere(payload);
   const { target: fn, args } = payload;
   return await fn?.(...args);
 }
@@ -105,7 +118,11 @@ export function fail(error: unknown): void {
 /** The isolate is about to exit while a thread runs in it. */
 export function endByExit(code: number): void {
   if (code === 0) {
-    if (running) end(THREAD_OUTCOME.VALUE, undefined);
+    if (running) {
+      // It has not returned, and no `using` has released what it holds.
+      abandonHeld(heap, heap.descriptor, heap.ident);
+      end(THREAD_OUTCOME.VALUE, undefined);
+    }
     // What a thread that returned has left locked is not the isolate's to abandon: it goes under another ident.
     heap.renew();
     return;

@@ -3,8 +3,9 @@
  * with the shared heap between it and all others. What happens inside is in runner.ts; the record in record.ts.
  */
 
+import { getEventListeners } from 'node:events';
 import type { ResourceLimits } from 'node:worker_threads';
-import { BootstrapError, CloneError, RuntimeError } from '../errors.ts';
+import { BootstrapError, CloneError, FinalizationError, RuntimeError } from '../errors.ts';
 import { describeFunction, isImportingModule } from '../functions/index.ts';
 import {
   AT,
@@ -33,7 +34,8 @@ import {
   type WaitOptions,
   wake,
 } from '../memory/index.ts';
-import { keepProcessForThreads } from './exit.ts';
+import { isProcessEnding, keepProcessForThreads } from './exit.ts';
+import { setKernelName } from './kernel-name.ts';
 import { requestIsolate, requestTermination } from './nursery.ts';
 import { callerPlace } from './place.ts';
 import { delist, destroyRecord, enlist, finish, initRecord, nameOf, rename } from './record.ts';
@@ -43,16 +45,21 @@ export type ThreadOptions<A extends unknown[], R> = {
   target?: (...args: A) => R | Promise<R>;
   /** Its arguments: shared objects by reference, all else by copy. */
   args?: A;
-  /** Shown in reports; `Thread-N (target)` when left out. */
+  /** Shown in reports; `Thread-N (target)` when left out or empty. */
   name?: string;
   /** A daemon thread doesn't keep the process alive, and ends with it. Default: as the thread that makes it. */
   daemon?: boolean;
-  /** Limits of the thread's own JavaScript heap and stack, in MiB, as for `worker_threads`. */
+  /**
+   * Limits of the thread's own JavaScript heap and stack, in MiB, as for `worker_threads`. `stackSizeMb` is 0.5 or more,
+   * or 0 for the default: `RangeError`.
+   */
   resourceLimits?: ResourceLimits;
 };
 
 /** What a thread is sent: itself when its class overrides `run`, else its target; and the arguments. */
 export type Payload = { self?: Thread; target?: (...args: unknown[]) => unknown; args: unknown[]; text: string };
+
+export const PAYLOAD: unique symbol = Symbol('telaio.payload');
 
 /** A start that has not begun to run after this many milliseconds never will. */
 const START_LIMIT_MS = 60_000;
@@ -69,13 +76,9 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
     const foreign = making?.foreign ?? false;
     super(KIND.THREAD, THREAD.WORDS - 2, (heap, at) => {
       const daemon = options.daemon ?? currentIsDaemon();
-      initRecord(
-        heap,
-        at,
-        options.name === undefined ? '' : String(options.name),
-        (daemon ? THREAD_FLAG.DAEMON : 0) | (foreign ? THREAD_FLAG.FOREIGN : 0),
-      );
-      if (options.name === undefined) {
+      const name = options.name === undefined ? '' : String(options.name);
+      initRecord(heap, at, name, (daemon ? THREAD_FLAG.DAEMON : 0) | (foreign ? THREAD_FLAG.FOREIGN : 0));
+      if (name === '') {
         const number = heap.add(SUPER.NEXT_THREAD_NUMBER, 1) + 1;
         heap.i32[at + THREAD.NUMBER] = number;
         // An inline function is named after the option that it stands in.
@@ -148,10 +151,15 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
     this.#options = undefined;
   }
 
-  /** Waits until the thread has ended: true; false when `timeout` passed first. Never throws the thread's error. */
+  /**
+   * Waits until the thread has ended: true; false when `timeout` passed first. Never throws the thread's error. The main
+   * thread counts as ended when its event loop has nothing left but threads to wait for. In the process's 'exit'
+   * listeners a daemon thread that lives can't be joined: `FinalizationError`.
+   */
   async join(options?: WaitOptions): Promise<boolean> {
     this.#mustBeJoinable();
     const ended = () => this.#state() === THREAD_STATE.ENDED || undefined;
+    if (!ended()) this.#mustBeAbleToEnd();
     return (await park(this[HEAP], this[AT] + THREAD.SPOT, ended, options)) ?? false;
   }
 
@@ -160,7 +168,9 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
     const deadline = deadlineOf(options?.timeout);
     this.#mustBeJoinable();
     const ended = () => this.#state() === THREAD_STATE.ENDED || undefined;
-    return ended() ?? parkSync(this[HEAP], this[AT] + THREAD.SPOT, this[AT], ended, deadline) ?? false;
+    if (ended()) return true;
+    this.#mustBeAbleToEnd();
+    return parkSync(this[HEAP], this[AT] + THREAD.SPOT, this[AT], ended, deadline) ?? false;
   }
 
   /** What the target returned, once the thread has ended; rejects with the error that escaped it. */
@@ -192,7 +202,12 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
   }
 
   set name(name: string) {
-    rename(heap, this[AT], String(name));
+    const at = this[AT];
+    rename(heap, at, String(name));
+    const own = (heap.load(at + THREAD.FLAGS) & THREAD_FLAG.FOREIGN) === 0;
+    // Given by hand from now on, so that an isolate that starts it later tells the kernel.
+    heap.i32[at + THREAD.NUMBER] = 0;
+    if (own && this.isAlive()) setKernelName(heap.load(at + THREAD.NATIVE_ID), String(name));
   }
 
   /** Whether the process may end without waiting for it. Set it before `start`; afterwards: `RuntimeError`. */
@@ -277,9 +292,19 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
     return (heap.load(this[AT] + THREAD.FLAGS) & THREAD_FLAG.TERMINATE) !== 0;
   }
 
-  /** @internal */
-  runHere(): unknown {
+  /** @internal In the thread: does what it was sent for. */
+  runHere(_payload: Payload): unknown {
     return this.run();
+  }
+
+  /** @internal What the thread is sent. */
+  [PAYLOAD](): Payload {
+    const { target, args = [] } = this.#options ?? {};
+    if (this.run !== Thread.prototype.run) {
+      return { self: this as unknown as Thread, args: [], text: `run of ${this.constructor.name}` };
+    }
+    const text = target ? `target ${describeFunction(target)}`.replace(/^target target/, 'target') : 'no target';
+    return { target: target as Payload['target'], args, text };
   }
 
   /** Joins the thread if it was started. */
@@ -305,17 +330,17 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
     }
   }
 
+  #mustBeAbleToEnd(): void {
+    if (this.daemon && isProcessEnding()) {
+      throw new FinalizationError(
+        `${this.toString()} can't be joined any more: the process is ending, and daemon threads end with it. Join it before.`,
+      );
+    }
+  }
+
   /** Encodes what the thread will run, and which modules it must import first. */
   #load(): void {
-    const { target, args = [] } = this.#options ?? {};
-    const overridden = this.run !== Thread.prototype.run;
-    const payload: Payload = overridden
-      ? { self: this as unknown as Thread, args: [], text: `run of ${this.constructor.name}` }
-      : {
-          target: target as Payload['target'],
-          args,
-          text: target ? `target ${describeFunction(target)}`.replace(/^target target/, 'target') : 'no target',
-        };
+    const payload = this[PAYLOAD]();
     const at = this[AT];
     let encoder: Encoder;
     try {
@@ -335,13 +360,22 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
   }
 }
 
-function checkOptions(options: { target?: unknown; args?: unknown }): void {
+/** Below this Node's own start of an isolate runs out of stack, which ends the whole process. */
+const LEAST_STACK_MB = 0.5;
+
+function checkOptions(options: { target?: unknown; args?: unknown; resourceLimits?: ResourceLimits }): void {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(
       `new Thread(${String(options)}): give an object of options, as in new Thread({ target: fn, args: [1] }).`,
     );
   }
-  const { target, args } = options;
+  const { target, args, resourceLimits } = options;
+  const stack = resourceLimits?.stackSizeMb ?? 0;
+  if (stack !== 0 && !(stack >= LEAST_STACK_MB)) {
+    throw new RangeError(
+      `new Thread: resourceLimits.stackSizeMb is ${String(stack)}: give ${LEAST_STACK_MB} or more, or 0 for the default.`,
+    );
+  }
   if (target !== undefined && typeof target !== 'function') {
     throw new TypeError(`new Thread: target is ${typeof target}, not a function.`);
   }
@@ -397,6 +431,19 @@ function signalOfThisThread(at: number): AbortSignal {
     else park(heap, at + THREAD.SPOT, interrupted, { signal: over.signal, hold: false }).then(abort, () => {});
   }
   return current.controller.signal;
+}
+
+/**
+ * @internal Whether somebody in this thread listens to its signal: then an interrupt may still bring what its event loop
+ * lacks, and from this call on the loop stays until one comes.
+ */
+export function awaitsInterrupt(): boolean {
+  if (current === undefined) return false;
+  const { at, over, controller } = current;
+  if (controller.signal.aborted || getEventListeners(controller.signal, 'abort').length === 0) return false;
+  const interrupted = () => (heap.load(at + THREAD.FLAGS) & THREAD_FLAG.INTERRUPTED) !== 0 || undefined;
+  park(heap, at + THREAD.SPOT, interrupted, { signal: over.signal }).catch(() => {});
+  return true;
 }
 
 /** @internal The thread that ran here has ended: nothing watches for its interruption any more. */

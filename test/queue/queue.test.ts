@@ -101,7 +101,7 @@ check('a bounded queue takes as many as its bound and no more', async () => {
   assert.equal(queue.getSync(), 0);
   await waiting[0];
   assert.equal(await settled(waiting[1]), false);
-  assert.deepEqual(queue.statistics(), { size: 3, maxSize: 3, putters: 1, getters: 0, unfinished: 4 });
+  assert.deepEqual(queue.statistics(), { size: 3, maxSize: 3, putters: 1, getters: 0, joiners: 0, unfinished: 4 });
   for (let item = 1; item < 5; item++) assert.equal(await queue.get(), item);
   await waiting[1];
 });

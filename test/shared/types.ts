@@ -1,6 +1,26 @@
 /** Checked by the compiler alone: what is inferred, exactly, and what must not compile. */
 import { Queue } from '../../src/queue/index.ts';
-import { any, array, bool, f64, field, i32, i64, ref, Shared, text, u8, u64, Value } from '../../src/shared/index.ts';
+import {
+  Atomic,
+  any,
+  array,
+  atomic,
+  bool,
+  f32,
+  f64,
+  field,
+  i32,
+  i64,
+  ref,
+  Shared,
+  SharedArray,
+  SharedList,
+  SharedMap,
+  text,
+  u8,
+  u64,
+  Value,
+} from '../../src/shared/index.ts';
 import { Event, Lock } from '../../src/sync/index.ts';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -127,4 +147,61 @@ export function follow(link: Link): void {
   link.next = link.next?.next ?? null;
   // @ts-expect-error another class
   link.next = new Event();
+}
+
+class Counters extends Shared({
+  hits: atomic(i32),
+  large: atomic(u64),
+  flag: atomic(bool),
+  names: field(() => new SharedMap<string, number>()),
+  loose: SharedMap,
+  log: field(() => new SharedList<string>()),
+}) {}
+
+export function checkCollections(counters: Counters): void {
+  same<typeof counters.hits, Atomic<number>>(true);
+  same<typeof counters.large, Atomic<bigint>>(true);
+  same<typeof counters.flag, Atomic<boolean>>(true);
+  same<typeof counters.names, SharedMap<string, number>>(true);
+  same<typeof counters.log, SharedList<string>>(true);
+  counters.loose.set(Symbol.for('any key'), [1]);
+  new Counters({ hits: 5, large: 5n, flag: true });
+  // @ts-expect-error made with the object
+  counters.hits = new Atomic(i32);
+  // @ts-expect-error a bigint
+  new Counters({ large: 5 });
+
+  same<ReturnType<Atomic<bigint>['add']>, bigint>(true);
+  const flag = new Atomic(bool, true);
+  same<typeof flag, Atomic<boolean>>(true);
+  same<ReturnType<typeof flag.load>, boolean>(true);
+  // @ts-expect-error there is nothing to add to a flag
+  flag.add(1);
+  // @ts-expect-error of another type
+  new Atomic(i64, 1);
+
+  const numbers = new SharedArray(f32, 4);
+  same<typeof numbers.array, Float32Array>(true);
+  same<ReturnType<typeof numbers.get>, number>(true);
+  const longs = new SharedArray(i64, [1n]);
+  same<ReturnType<typeof longs.get>, bigint>(true);
+  same<typeof longs.array, BigInt64Array>(true);
+  // @ts-expect-error no numbers
+  new SharedArray(text(3), 5);
+  // @ts-expect-error bigints
+  new SharedArray(u64, [1]);
+
+  const map = new SharedMap<string, { id: number }>([['a', { id: 1 }]]);
+  same<typeof map, SharedMap<string, { id: number }>>(true);
+  same<ReturnType<typeof map.get>, { id: number } | undefined>(true);
+  map.update('a', (value) => ({ id: (value?.id ?? 0) + 1 }));
+  // @ts-expect-error another value
+  map.set('a', 5);
+  // @ts-expect-error keys are primitives
+  new SharedMap<object, number>();
+  const list = new SharedList([1, 2]);
+  same<ReturnType<typeof list.pop>, number | undefined>(true);
+  for (const item of list) same<typeof item, number>(true);
+  // @ts-expect-error another item
+  list.push('x');
 }

@@ -8,7 +8,7 @@ const widthOf = (record: string, field: string): number => {
   // The address of a spot, not a spot.
   if (field === 'PARKED_SPOT') return 1;
   if (/SPOT$|^NOT_EMPTY$|^NOT_FULL$/.test(field)) return layout.SPOT.WORDS;
-  if (field === 'PARKED_SINCE') return 2;
+  if (field === 'PARKED_SINCE' || field === 'INTERVAL') return 2;
   if (record === 'SUPER' && field === 'CLASS_STACKS') return layout.CLASS_COUNT * 2;
   if (record === 'SUPER' && field === 'BITMAP') return layout.MAX_HEAP_BYTES / layout.PAGE_BYTES / 32;
   if (record === 'ISOLATE' && field === 'CACHES') return layout.CLASS_COUNT * 2;
@@ -21,7 +21,8 @@ const SIZES = new Set(['WORDS', 'PER_CHUNK', 'FIRST_CAPACITY']);
 
 const records = (Object.entries(layout) as [string, Record<string, number>][]).filter(
   ([name, value]) =>
-    typeof value === 'object' && !/^(KIND|RECORD|ASYNC_WAITS|.*_STATE|.*_OUTCOME|.*_FLAG|.*_FORM)$/.test(name),
+    typeof value === 'object' &&
+    !/^(KIND|RECORD|ASYNC_WAITS|PARKED|DETECT|.*_STATE|.*_OUTCOME|.*_FLAG|.*_FORM)$/.test(name),
 );
 
 test('there are records to look at', () => {

@@ -72,7 +72,7 @@ check('a waiter that comes while the event is set does not queue behind those no
   assert.equal(await first, true);
 });
 
-check('set and clear at once may be missed, but never leave a waiter that a later set() does not wake', async () => {
+check('set and cleared at once it lets those through who waited, and the next wait for the next set()', async () => {
   const event = new Event();
   await using flicker = start('flicker', event);
   await flicker.running();

@@ -76,5 +76,5 @@ check('permits that are no whole number in range are refused by value', () => {
 });
 
 check('text form', () => {
-  assert.match(String(new Semaphore(4)), /^<Semaphore #[0-9a-f]+ value:4>$/);
+  assert.match(String(new Semaphore(4)), /^<Semaphore #[0-9a-f]+ value=4>$/);
 });

@@ -11,6 +11,7 @@ import {
   getNativeId,
   mainThread,
   RuntimeError,
+  setExceptHook,
   sleep,
   sleepSync,
   Thread,
@@ -25,6 +26,7 @@ import {
   Countdown,
   daemonOfChild,
   makeThread,
+  onlySignal,
   renameMe,
   Summing,
   sayAndWait,
@@ -246,6 +248,26 @@ describe('interrupt', () => {
         aborted: false,
         reason: undefined,
       });
+    },
+  );
+
+  check(
+    'a target that waits for nothing but its signal waits; one that goes on waiting after it is told so',
+    async () => {
+      const [ready, again] = [new Event(), new Event()];
+      const thread = new Thread({ target: onlySignal, args: [ready, false], daemon: true }).start();
+      const stubborn = new Thread({ target: onlySignal, args: [again, true], daemon: true }).start();
+      await Promise.all([ready.wait(), again.wait()]);
+      assert.equal(await thread.join({ timeout: 50 }), false);
+      setExceptHook(() => {});
+      thread.interrupt('go');
+      stubborn.interrupt('go');
+      assert.equal(await thread.result(), 'go');
+      await assert.rejects(stubborn.result(), {
+        name: 'RuntimeError',
+        message: /that nothing in its event loop will ever/,
+      });
+      setExceptHook(undefined);
     },
   );
 

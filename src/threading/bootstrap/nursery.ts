@@ -5,6 +5,7 @@ import {
   heap,
   ISOLATE,
   reap,
+  rouse,
   SUPER,
   THREAD,
   THREAD_FLAG,
@@ -91,7 +92,12 @@ function bury(first: number, seat: Int32Array, failure: unknown, code: number): 
 
 /** A thread's isolate died under it. It could call no except hook, so the report is made here. */
 function crash(record: number, failure: unknown, code: number): void {
-  if (heap.load(record + THREAD.STATE) === THREAD_STATE.ENDED) return;
+  if (heap.load(record + THREAD.STATE) === THREAD_STATE.ENDED) {
+    // It may have died in the middle of telling so.
+    rouse(heap, record + THREAD.SPOT);
+    rouse(heap, SUPER.LIVE_SPOT);
+    return;
+  }
   const text = `${nameOf(heap, record)} ${causeOfDeath(failure, code)}.`;
   const wanted = (heap.load(record + THREAD.FLAGS) & (THREAD_FLAG.TERMINATE | THREAD_FLAG.QUIET)) !== 0;
   // Before the end is told: who has joined the thread may end the process at once.

@@ -1,0 +1,453 @@
+/**
+ * What all queues have: putting and taking, one by one and many at once, in all forms of waiting, and iterating. How
+ * the items lie in memory is the business of a `Store`.
+ *
+ *     word          who writes                            meaning
+ *     PUT_COUNT     producers, under the store's mutex    items ever put
+ *     GET_COUNT     consumers, under the store's mutex    items ever taken; the difference is what is in
+ *     SHUT_DOWN     shutdown(), under the same, once      1: nothing more goes in
+ *     MAX_SIZE      anybody                               the bound, 0 for none
+ *     DONE_COUNT    taskDone(), shutdown(), by CAS        items worked off
+ *     NOT_EMPTY     spot: consumers wait there, woken after PUT_COUNT or SHUT_DOWN has changed
+ *     NOT_FULL      spot: producers wait there, woken after GET_COUNT, MAX_SIZE or SHUT_DOWN has changed
+ *     JOIN_SPOT     spot: joiners wait there, woken when DONE_COUNT has reached PUT_COUNT
+ */
+import '../functions/message-codec.ts';
+import { Empty, Full, ShutDown } from '../errors.ts';
+import {
+  AT,
+  deadlineOf,
+  defineAbandon,
+  defineKind,
+  HEAP,
+  type Heap,
+  initSpot,
+  isMutexOf,
+  park,
+  parkSync,
+  QUEUE,
+  SharedObject,
+  type SyncWaitOptions,
+  type WaitOptions,
+  waitingAt,
+  wake,
+} from '../memory/index.ts';
+import { Batch, type ManyOptions } from './batch.ts';
+import { drop, type Item, NOTHING } from './item.ts';
+import { learn, spin } from './spin.ts';
+import { FULL, type PutOptions, rouseAll, SHUT, type Store } from './store.ts';
+
+/** The largest bound, in items. */
+export const LARGEST = 2 ** 30;
+
+/** The class's way of keeping items. */
+export const STORE: unique symbol = Symbol('telaio.store');
+/** @internal What the classes above use of what stands here. */
+export const OFFER: unique symbol = Symbol('telaio.offer');
+/** @internal */
+export const OFFER_MANY: unique symbol = Symbol('telaio.offerMany');
+
+/** A side of a small queue that has waited goes on when half of it is there, of a large one at this many. */
+const PLENTY = 64;
+
+export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable<T> {
+  /** @internal */ declare readonly [STORE]: Store;
+
+  protected constructor(store: Store, maxSize: number) {
+    super(store.kind, QUEUE.WORDS - 2, (heap, at) => {
+      heap.i32.fill(0, at + QUEUE.MAX_SIZE, at + QUEUE.WORDS);
+      heap.i32[at + QUEUE.MAX_SIZE] = maxSize;
+      for (const spot of [QUEUE.JOIN_SPOT, QUEUE.NOT_EMPTY, QUEUE.NOT_FULL]) initSpot(heap, at + spot);
+      store.create(heap, at);
+    });
+  }
+
+  /**
+   * Puts a copy of `item` in, waiting for room without blocking the event loop. Throws `Full` when `timeout`
+   * (milliseconds) passed first, `ShutDown`, `signal.reason`, or `CloneError` naming what can't be copied.
+   */
+  async put(item: T, options?: WaitOptions): Promise<void> {
+    deadlineOf(options?.timeout);
+    options?.signal?.throwIfAborted();
+    const prepared = this[STORE].prepare(item, options as PutOptions);
+    let placed: true | undefined;
+    try {
+      if (this.#put(prepared)) return;
+      placed = await park(this[HEAP], this[AT] + QUEUE.NOT_FULL, () => this.#putWhenRoom(prepared), options);
+    } catch (error) {
+      drop(prepared);
+      throw error;
+    }
+    if (!placed) this.#full(prepared, options!.timeout!);
+  }
+
+  /** The same, blocking this thread. */
+  putSync(item: T, options?: SyncWaitOptions): void {
+    const deadline = options === undefined ? Infinity : deadlineOf(options.timeout);
+    const prepared = this[STORE].prepare(item, options as PutOptions);
+    let placed: true | undefined;
+    try {
+      if (this.#put(prepared)) return;
+      placed = this.#block(QUEUE.NOT_FULL, () => this.#putWhenRoom(prepared), deadline);
+    } catch (error) {
+      drop(prepared);
+      throw error;
+    }
+    if (!placed) this.#full(prepared, options!.timeout!);
+  }
+
+  /** Puts the item in if there is room now; false when there isn't. Throws `ShutDown`. */
+  tryPut(item: T): boolean {
+    return this[OFFER](item);
+  }
+
+  /** @internal */
+  [OFFER](item: T, options?: PutOptions): boolean {
+    const prepared = this[STORE].prepare(item, options);
+    try {
+      if (this.#put(prepared)) return true;
+    } catch (error) {
+      drop(prepared);
+      throw error;
+    }
+    drop(prepared);
+    return false;
+  }
+
+  /**
+   * Puts all items of an iterable in, in order, as room comes, without blocking the event loop; other producers' items
+   * may come in between. `timeout` is for all of them. When it throws (`Full`, `ShutDown`, `signal.reason`, `CloneError`,
+   * what the iterable throws), the items before are in; `Full` and `ShutDown` say in `placed` how many those are.
+   */
+  async putMany(items: Iterable<T>, options?: WaitOptions): Promise<void> {
+    const deadline = deadlineOf(options?.timeout);
+    const signal = options?.signal;
+    signal?.throwIfAborted();
+    using batch = new Batch(this[STORE], items, options as ManyOptions<never>);
+    while (batch.fill()) {
+      if (this.#putBatch(batch)) continue;
+      const timeout = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
+      const attempt = () => this.#putBatch(batch);
+      if (!(await park(this[HEAP], this[AT] + QUEUE.NOT_FULL, attempt, { timeout, signal }))) {
+        throw this.#fullFor(batch, options!.timeout!);
+      }
+    }
+  }
+
+  /** The same, blocking this thread. */
+  putManySync(items: Iterable<T>, options?: SyncWaitOptions): void {
+    const deadline = deadlineOf(options?.timeout);
+    using batch = new Batch(this[STORE], items, options as ManyOptions<never>);
+    while (batch.fill()) {
+      if (this.#putBatch(batch)) continue;
+      if (!this.#block(QUEUE.NOT_FULL, () => this.#putBatch(batch), deadline)) {
+        throw this.#fullFor(batch, options!.timeout!);
+      }
+    }
+  }
+
+  /** Puts in the items for which there is room now, the first ones; returns how many. Throws `ShutDown`. */
+  tryPutMany(items: readonly T[]): number {
+    return this[OFFER_MANY](items);
+  }
+
+  /** @internal */
+  [OFFER_MANY](items: readonly T[], options?: ManyOptions<T>): number {
+    using batch = new Batch(this[STORE], items, options);
+    while (batch.fill() && this.#putBatch(batch));
+    return batch.placed;
+  }
+
+  /**
+   * Takes the next item, waiting for one without blocking the event loop. Throws `Empty` when `timeout` (milliseconds)
+   * passed first, `ShutDown` when the queue is shut down and empty, `signal.reason`.
+   */
+  async get(options?: WaitOptions): Promise<T> {
+    deadlineOf(options?.timeout);
+    options?.signal?.throwIfAborted();
+    const found = await park(this[HEAP], this[AT] + QUEUE.NOT_EMPTY, () => this.#getWhenItem(), options);
+    if (found) return found.item;
+    throw this.#empty(options!.timeout!);
+  }
+
+  /** The same, blocking this thread. */
+  getSync(options?: SyncWaitOptions): T {
+    const deadline = options === undefined ? Infinity : deadlineOf(options.timeout);
+    const item = this.#get();
+    if (item !== NOTHING) return item as T;
+    const found = this.#block(QUEUE.NOT_EMPTY, () => this.#getWhenItem(), deadline);
+    if (found) return found.item;
+    throw this.#empty(options!.timeout!);
+  }
+
+  /** The next item if there is one now, else undefined. Throws `ShutDown` when the queue is shut down and empty. */
+  tryGet(): T | undefined {
+    const item = this.#get();
+    return item === NOTHING ? undefined : (item as T);
+  }
+
+  /**
+   * Takes up to `max` items: waits, without blocking the event loop, until there is one, and takes what is there then.
+   * Throws as `get` does. (An item that can't be made here throws, too; what was taken before it is the error's `taken`.)
+   */
+  async getMany(max: number, options?: WaitOptions): Promise<T[]> {
+    this.#checkMax('getMany', max);
+    deadlineOf(options?.timeout);
+    options?.signal?.throwIfAborted();
+    const items = await park(this[HEAP], this[AT] + QUEUE.NOT_EMPTY, () => this.#getManyWhenItem(max), options);
+    if (items) return items;
+    throw this.#empty(options!.timeout!);
+  }
+
+  /** The same, blocking this thread. */
+  getManySync(max: number, options?: SyncWaitOptions): T[] {
+    this.#checkMax('getManySync', max);
+    const deadline = deadlineOf(options?.timeout);
+    const items = this.#getMany(max) ?? this.#block(QUEUE.NOT_EMPTY, () => this.#getManyWhenItem(max), deadline);
+    if (items) return items;
+    throw this.#empty(options!.timeout!);
+  }
+
+  /** Takes up to `max` of the items that are there now, maybe none. Throws `ShutDown` when shut down and empty. */
+  tryGetMany(max: number): T[] {
+    this.#checkMax('tryGetMany', max);
+    return this.#getMany(max) ?? [];
+  }
+
+  /** How many items are in, at this moment. */
+  qsize(): number {
+    return sizeOf(this[HEAP], this[AT]);
+  }
+
+  empty(): boolean {
+    return this.qsize() === 0;
+  }
+
+  /** Takes items until the queue is shut down and empty, without blocking the event loop. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    for (;;) {
+      const found = await park(this[HEAP], this[AT] + QUEUE.NOT_EMPTY, () => this.#getUnlessOver());
+      if (found === OVER) return;
+      yield (found as { item: T }).item;
+    }
+  }
+
+  /** Takes items until the queue is shut down and empty, blocking this thread in between. */
+  *itemsSync(): Generator<T, void, undefined> {
+    for (;;) {
+      const found = this.#getUnlessOver() ?? this.#block(QUEUE.NOT_EMPTY, () => this.#getUnlessOver(), Infinity);
+      if (found === OVER) return;
+      yield (found as { item: T }).item;
+    }
+  }
+
+  /** Items in, consumers that wait now. */
+  statistics(): { size: number; getters: number } {
+    return { size: this.qsize(), getters: waitingAt(this[HEAP], this[AT] + QUEUE.NOT_EMPTY) };
+  }
+
+  override toString(): string {
+    const max = this[HEAP].load(this[AT] + QUEUE.MAX_SIZE);
+    const bound = max > 0 ? ` of ${max}` : '';
+    const over = this.#isShutDown() ? ', shut down' : '';
+    return `<${this.constructor.name} #${this[AT].toString(16)} ${this.qsize()}${bound} items${over}>`;
+  }
+
+  /** @internal Resolves when there is an item, or the queue is shut down; leaves it there. */
+  async untilItem(signal: AbortSignal): Promise<void> {
+    await park(this[HEAP], this[AT] + QUEUE.NOT_EMPTY, () => this.qsize() > 0 || this.#isShutDown() || undefined, {
+      signal,
+    });
+  }
+
+  /** @internal The same, blocking, for so many milliseconds at most. */
+  blockUntilItem(milliseconds: number): void {
+    const arrived = () => this.qsize() > 0 || this.#isShutDown() || undefined;
+    parkSync(this[HEAP], this[AT] + QUEUE.NOT_EMPTY, this[AT], arrived, performance.now() + milliseconds);
+  }
+
+  #isShutDown(): boolean {
+    return this[HEAP].load(this[AT] + QUEUE.SHUT_DOWN) !== 0;
+  }
+
+  /** Looks on for a while, then blocks. */
+  #block<R>(spot: number, attempt: () => R | undefined, deadline: number): R | undefined {
+    const heap = this[HEAP];
+    const at = this[AT];
+    const start = performance.now();
+    // With a deadline that is near there is nothing to gain.
+    if (deadline - start > 1) {
+      const look = spot === QUEUE.NOT_FULL ? () => roomIn(heap, at) : () => itemsIn(heap, at);
+      const max = heap.load(at + QUEUE.MAX_SIZE);
+      const plenty = max > 0 ? Math.min((max + 1) >> 1, PLENTY) : PLENTY;
+      while (spin(look, plenty)) {
+        const taken = attempt();
+        if (taken !== undefined) return taken;
+        if (performance.now() >= deadline) break;
+      }
+    }
+    const taken = parkSync(heap, at + spot, at, attempt, deadline);
+    learn(performance.now() - start);
+    return taken;
+  }
+
+  /** False when there is no room. The item stays the caller's unless this returns true. */
+  #put(item: Item): boolean {
+    const heap = this[HEAP];
+    const outcome = this[STORE].place(heap, this[AT], item);
+    if (outcome === 1) {
+      wake(heap, this[AT] + QUEUE.NOT_EMPTY, 1);
+      return true;
+    }
+    if (outcome === FULL) return false;
+    throw this.#shut();
+  }
+
+  /** A look before the lock: waiters try often. */
+  #putWhenRoom(item: Item): true | undefined {
+    if (roomIn(this[HEAP], this[AT]) === 0) return undefined;
+    return this.#put(item) || undefined;
+  }
+
+  /** True when the whole batch is in. */
+  #putBatch(batch: Batch): true | undefined {
+    const heap = this[HEAP];
+    if (roomIn(heap, this[AT]) === 0) return undefined;
+    for (;;) {
+      const outcome = batch.place(heap, this[AT]);
+      if (outcome === SHUT) throw Object.assign(this.#shut(), { placed: batch.placed });
+      if (outcome === FULL) return undefined;
+      wake(heap, this[AT] + QUEUE.NOT_EMPTY, outcome);
+      if (batch.left === 0) return true;
+    }
+  }
+
+  #get(): unknown {
+    const heap = this[HEAP];
+    const item = takeOne(this[STORE], heap, this[AT]);
+    if (item === NOTHING) this.#throwIfOver();
+    return item;
+  }
+
+  #throwIfOver(): void {
+    // In this order: nothing goes in once SHUT_DOWN is set.
+    if (this.#isShutDown() && this.qsize() === 0) {
+      throw new ShutDown(`${this.toString()} has nothing more to give: shutdown() was called.`);
+    }
+  }
+
+  #getWhenItem(): { item: T } | undefined {
+    if (itemsIn(this[HEAP], this[AT]) === 0) return undefined;
+    const item = this.#get();
+    return item === NOTHING ? undefined : { item: item as T };
+  }
+
+  #getMany(max: number): T[] | undefined {
+    const heap = this[HEAP];
+    const items: T[] = [];
+    try {
+      for (;;) {
+        const taken = this[STORE].takeMany(heap, this[AT], max - items.length, items);
+        if (taken === 0) break;
+        wake(heap, this[AT] + QUEUE.NOT_FULL, taken);
+        if (items.length >= max) break;
+      }
+    } catch (error) {
+      wake(heap, this[AT] + QUEUE.NOT_FULL, Infinity);
+      if (items.length > 0 && error instanceof Error) Object.assign(error, { taken: items });
+      throw error;
+    }
+    if (items.length > 0) return items;
+    this.#throwIfOver();
+    return undefined;
+  }
+
+  #getManyWhenItem(max: number): T[] | undefined {
+    return itemsIn(this[HEAP], this[AT]) === 0 ? undefined : this.#getMany(max);
+  }
+
+  #getUnlessOver(): { item: T } | typeof OVER | undefined {
+    if (itemsIn(this[HEAP], this[AT]) === 0) return undefined;
+    if (this.#isShutDown() && this.qsize() === 0) return OVER;
+    const item = takeOne(this[STORE], this[HEAP], this[AT]);
+    if (item !== NOTHING) return { item: item as T };
+    return this.#isShutDown() && this.qsize() === 0 ? OVER : undefined;
+  }
+
+  #checkMax(call: string, max: number): void {
+    if (Number.isInteger(max) && max >= 1) return;
+    if (max === Infinity) return;
+    throw new RangeError(`${call}(${String(max)}): give how many items at most, a whole number from 1 on.`);
+  }
+
+  #shut(): ShutDown {
+    return new ShutDown(`${this.toString()} takes no more items: shutdown() was called.`);
+  }
+
+  #full(item: Item, timeout: number): never {
+    drop(item);
+    throw new Full(`${this.toString()} had no room in ${timeout} ms.`);
+  }
+
+  #fullFor(batch: Batch, timeout: number): Full {
+    const { placed } = batch;
+    const error = new Full(`${this.toString()} had no room in ${timeout} ms for more than ${placed} of the items.`);
+    return Object.assign(error, { placed });
+  }
+
+  #empty(timeout: number): Empty {
+    return new Empty(`${this.toString()} had no item in ${timeout} ms.`);
+  }
+}
+
+const OVER: unique symbol = Symbol('over');
+
+/** How many items are in. */
+function sizeOf(heap: Heap, at: number): number {
+  // Taken first: what is put in between can only make the answer too large by that, never negative.
+  const taken = heap.load(at + QUEUE.GET_COUNT);
+  return (heap.load(at + QUEUE.PUT_COUNT) - taken) | 0;
+}
+
+/** Items to take; -1 when there are none and will be none. */
+function itemsIn(heap: Heap, at: number): number {
+  const size = sizeOf(heap, at);
+  return size === 0 && heap.load(at + QUEUE.SHUT_DOWN) !== 0 ? -1 : size;
+}
+
+/** Room for so many items; -1 when nothing more goes in. */
+function roomIn(heap: Heap, at: number): number {
+  if (heap.load(at + QUEUE.SHUT_DOWN) !== 0) return -1;
+  const max = heap.load(at + QUEUE.MAX_SIZE);
+  return max === 0 ? LARGEST : Math.max(0, max - sizeOf(heap, at));
+}
+
+function takeOne(store: Store, heap: Heap, at: number): unknown {
+  let item: unknown;
+  try {
+    item = store.take(heap, at);
+  } catch (error) {
+    // One that can't be made here is out all the same, and there is room.
+    wake(heap, at + QUEUE.NOT_FULL, 1);
+    throw error;
+  }
+  if (item !== NOTHING) wake(heap, at + QUEUE.NOT_FULL, 1);
+  return item;
+}
+
+/** Says how the items of a class lie in memory, and what is dropped with the last count of one of its records. */
+export function defineQueue(
+  cls: abstract new (...args: never[]) => BaseQueue<unknown>,
+  store: Store,
+  destroy: (heap: Heap, at: number) => void,
+): void {
+  Object.defineProperty(cls.prototype, STORE, { value: store });
+  defineKind(store.kind, cls, destroy);
+  defineAbandon(store.kind, (heap, at, ident) => {
+    // Now, not when somebody next comes by: a queue may look full to all who wait, and be empty.
+    const inside = isMutexOf(heap, at + QUEUE.PUT_MUTEX, ident) || isMutexOf(heap, at + QUEUE.GET_MUTEX, ident);
+    if (inside) store.mend(heap, at);
+    // It may also have died between a put, a get or a shutdown and the wake-ups that belong to it.
+    rouseAll(heap, at);
+  });
+}

@@ -1,0 +1,159 @@
+/**
+ * The memory of a LIFO queue: slots in an array that grows, under one mutex (PUT_MUTEX).
+ *
+ * There are PUT_COUNT - GET_COUNT items, in the first slots. Each operation changes one word that makes it so: a put
+ * PUT_COUNT, a take GET_COUNT, growing ITEMS. What it wrote before lies where nobody reads. So a thread that dies in
+ * here leaves nothing to mend.
+ */
+import { type Heap, KIND, lockMutex, QUEUE, RECORD, SLOT, STACK, unlockMutex } from '../memory/index.ts';
+import { discardInHand, free, NOTHING, type Parcel, prepareForSlot, reserve } from './item.ts';
+import { discardFound, type Found, fill, openFound } from './slot.ts';
+import { FULL, SHUT, type Store } from './store.ts';
+
+export const stack: Store = {
+  kind: KIND.LIFO_QUEUE,
+
+  create(heap, at) {
+    heap.i32[at + QUEUE.ITEMS] = createStack(heap, STACK.FIRST_CAPACITY);
+  },
+
+  prepare: prepareForSlot,
+
+  place(heap, at, item) {
+    lockMutex(heap, at + QUEUE.PUT_MUTEX);
+    try {
+      if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
+      return push(heap, at, item as number | Parcel) ? 1 : FULL;
+    } finally {
+      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
+    }
+  },
+
+  placeMany(heap, at, items, from) {
+    lockMutex(heap, at + QUEUE.PUT_MUTEX);
+    try {
+      if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
+      let index = from;
+      while (index < items.length && push(heap, at, items[index] as number | Parcel)) index++;
+      return index - from;
+    } finally {
+      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
+    }
+  },
+
+  take(heap, at) {
+    lockMutex(heap, at + QUEUE.PUT_MUTEX);
+    let found: Found | undefined;
+    try {
+      found = pop(heap, at);
+    } finally {
+      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
+    }
+    return found === undefined ? NOTHING : openFound(heap, found);
+  },
+
+  takeMany(heap, at, most, into) {
+    let taken = 0;
+    for (; taken < most; taken++) {
+      const item = stack.take(heap, at);
+      if (item === NOTHING) break;
+      into.push(item);
+    }
+    return taken;
+  },
+
+  close(heap, at, empty) {
+    lockMutex(heap, at + QUEUE.PUT_MUTEX);
+    try {
+      heap.store(at + QUEUE.SHUT_DOWN, 1);
+      let thrownAway = 0;
+      if (!empty) return 0;
+      for (let found = pop(heap, at); found !== undefined; found = pop(heap, at)) {
+        discardFound(heap, found);
+        thrownAway++;
+      }
+      return thrownAway;
+    } finally {
+      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
+    }
+  },
+
+  mend(heap, at) {
+    lockMutex(heap, at + QUEUE.PUT_MUTEX);
+    unlockMutex(heap, at + QUEUE.PUT_MUTEX);
+  },
+};
+
+function createStack(heap: Heap, capacity: number): number {
+  const made = heap.allocate(KIND.STACK, STACK.SLOTS - 2 + capacity * SLOT.WORDS, 'a queue');
+  heap.i32[made + STACK.CAPACITY] = capacity;
+  return made;
+}
+
+/** False when there is no room. */
+function push(heap: Heap, at: number, item: number | Parcel): boolean {
+  const { i32 } = heap;
+  const count = i32[at + QUEUE.PUT_COUNT];
+  const size = (count - i32[at + QUEUE.GET_COUNT]) | 0;
+  const max = heap.load(at + QUEUE.MAX_SIZE);
+  if (max > 0 && size >= max) return false;
+  let items = i32[at + QUEUE.ITEMS];
+  if (size === i32[items + STACK.CAPACITY]) items = grow(heap, at, items);
+  const slot = items + STACK.SLOTS + size * SLOT.WORDS;
+  i32[slot + SLOT.TYPE] = fill(heap, slot, item);
+  if (typeof item === 'number') {
+    heap.store(at + QUEUE.PUT_COUNT, count + 1);
+    return true;
+  }
+  const { entry } = item;
+  heap.store(at + QUEUE.PUT_COUNT, count + 1);
+  // From one hand into the other; see item.ts.
+  i32[entry] = 0;
+  free(entry);
+  return true;
+}
+
+/** The newest item, in hand. */
+function pop(heap: Heap, at: number): Found | undefined {
+  const { i32 } = heap;
+  const count = i32[at + QUEUE.GET_COUNT];
+  const size = (i32[at + QUEUE.PUT_COUNT] - count) | 0;
+  if (size === 0) return undefined;
+  const slot = i32[at + QUEUE.ITEMS] + STACK.SLOTS + (size - 1) * SLOT.WORDS;
+  const type = i32[slot + SLOT.TYPE];
+  if (type !== RECORD.MESSAGE) {
+    const number = type === RECORD.INTEGER ? i32[slot + SLOT.VALUE] : heap.f64[(slot + SLOT.DOUBLE) >> 1];
+    heap.store(at + QUEUE.GET_COUNT, count + 1);
+    return { number, message: 0, entry: 0 };
+  }
+  const message = i32[slot + SLOT.VALUE];
+  const entry = reserve();
+  heap.store(at + QUEUE.GET_COUNT, count + 1);
+  // From one hand into the other; see item.ts.
+  i32[entry] = message;
+  return { number: 0, message, entry };
+}
+
+function grow(heap: Heap, at: number, old: number): number {
+  const { i32 } = heap;
+  const capacity = i32[old + STACK.CAPACITY];
+  const entry = reserve();
+  const made = createStack(heap, capacity * 2);
+  i32[entry] = made;
+  i32.copyWithin(made + STACK.SLOTS, old + STACK.SLOTS, old + STACK.SLOTS + capacity * SLOT.WORDS);
+  heap.store(at + QUEUE.ITEMS, made);
+  i32[entry] = old;
+  discardInHand(heap, old, entry);
+  return made;
+}
+
+/** For the last holder of a queue: drops the counts that its items hold, and their array. */
+export function destroyStack(heap: Heap, at: number): void {
+  const { i32 } = heap;
+  const items = i32[at + QUEUE.ITEMS];
+  for (let left = (i32[at + QUEUE.PUT_COUNT] - i32[at + QUEUE.GET_COUNT]) | 0; left > 0; left--) {
+    const slot = items + STACK.SLOTS + (left - 1) * SLOT.WORDS;
+    if (i32[slot + SLOT.TYPE] === RECORD.MESSAGE) heap.release(i32[slot + SLOT.VALUE]);
+  }
+  heap.release(items);
+}

@@ -1,0 +1,127 @@
+/**
+ * A thread that waits first, as Python's `threading.Timer`. It blocks in its own thread on an event that `cancel` sets,
+ * so it needs nobody's event loop, and a cancelled one ends at once.
+ */
+import type { ResourceLimits } from 'node:worker_threads';
+import { describeFunction } from '../functions/index.ts';
+import {
+  AT,
+  deadlineOf,
+  defineChooser,
+  defineVariant,
+  HEAP,
+  KIND,
+  SharedObject,
+  THREAD,
+  THREAD_FLAG,
+  wrap,
+} from '../memory/index.ts';
+import { Event } from '../sync/index.ts';
+import { PAYLOAD, type Payload, Thread } from './thread.ts';
+
+export type TimerOptions = {
+  /** As of every thread. */
+  name?: string;
+  daemon?: boolean;
+  resourceLimits?: ResourceLimits;
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: a timer of any arguments is a timer
+export class Timer<A extends any[] = [], R = unknown> extends Thread<A, R | undefined> {
+  /** What it will call, and with what; the thread has copies from `start` on. Not known to threads it was sent to. */
+  declare function: ((...args: A) => R | Promise<R>) | undefined;
+  declare args: A | undefined;
+
+  /**
+   * After `start` and then `interval` milliseconds, calls `fn(...args)` in its own thread, once. `result()` is what that
+   * returns, undefined when it was cancelled. A negative interval or NaN: `RangeError`.
+   */
+  constructor(interval: number, fn: (...args: A) => R | Promise<R>, args?: A, options: TimerOptions = {}) {
+    const adopting = SharedObject.adopting();
+    if (!adopting) check(interval, fn, args);
+    // A list of its own: what one timer's is changed to is nobody else's.
+    const own = [...(args ?? [])] as unknown as A;
+    super(adopting ? {} : { ...options, target: fn, args: own });
+    if (adopting) return;
+    const finished = new Event();
+    const heap = this[HEAP];
+    const at = this[AT];
+    // The record holds it; a wrapper that nobody has seen would hold it until the next collection.
+    heap.retain(finished[AT]);
+    heap.i32[at + THREAD.FINISHED] = finished[AT];
+    finished[Symbol.dispose]();
+    heap.f64[(at + THREAD.INTERVAL) >> 1] = interval;
+    heap.or(at + THREAD.FLAGS, THREAD_FLAG.TIMER);
+    this.function = fn;
+    this.args = own;
+  }
+
+  /** Milliseconds from the start to the call. */
+  get interval(): number {
+    return this[HEAP].f64[(this[AT] + THREAD.INTERVAL) >> 1];
+  }
+
+  /** Set when it was cancelled, or when its function has returned. */
+  get finished(): Event {
+    const heap = this[HEAP];
+    const event = heap.i32[this[AT] + THREAD.FINISHED];
+    heap.retain(event);
+    return wrap(heap, event) as Event;
+  }
+
+  /** Ends the waiting: its function will not be called. From any thread; without effect once that runs. */
+  cancel(): void {
+    this.finished.set();
+  }
+
+  /** Waits, then calls the function. A subclass may do otherwise: `while (!this.finished.waitSync({ timeout })) …`. */
+  protected override run(): R | undefined | Promise<R | undefined> {
+    const { finished, function: fn, args } = this;
+    if (finished.waitSync({ timeout: this.interval })) return undefined;
+    return callThenSet(() => fn!(...args!), finished);
+  }
+
+  /** @internal */
+  override [PAYLOAD](): Payload {
+    const { function: fn, args } = this;
+    // As a shared object it is sent without its own properties.
+    return {
+      self: this as unknown as Thread,
+      target: fn as Payload['target'],
+      args: args ?? [],
+      text: `function ${describeFunction(fn!)} of ${this.constructor.name}`,
+    };
+  }
+
+  /** @internal */
+  override runHere(payload: Payload): unknown {
+    this.function ??= payload.target as typeof this.function;
+    this.args ??= payload.args as A;
+    return this.run();
+  }
+}
+
+/** Not a private method: a wrapper made where the timer arrives has none. */
+async function callThenSet<R>(call: () => R | Promise<R>, finished: Event): Promise<R> {
+  const result = await call();
+  finished.set();
+  return result;
+}
+
+function check(interval: unknown, fn: unknown, args: unknown): void {
+  if (typeof interval !== 'number' || !(interval >= 0)) {
+    throw new RangeError(`new Timer(${String(interval)}, …): give milliseconds, 0 or more.`);
+  }
+  deadlineOf(interval);
+  if (typeof fn !== 'function') {
+    throw new TypeError(
+      `new Timer(${interval}, ${typeof fn}): give the function to call, and its arguments behind it.`,
+    );
+  }
+  if (args !== undefined && !Array.isArray(args)) {
+    throw new TypeError('new Timer: args is not an array: one argument is written new Timer(ms, fn, [value]).');
+  }
+}
+
+defineVariant(KIND.THREAD, Timer as never);
+defineChooser(KIND.THREAD, (heap, at) => (heap.load(at + THREAD.FLAGS) & THREAD_FLAG.TIMER ? Timer : Thread) as never);

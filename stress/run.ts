@@ -1,0 +1,94 @@
+/**
+ * `npm run stress`: rounds of everything that can go wrong, chosen at random, for ten minutes. It prints its seed; with
+ * `--seed` the same rounds come in the same order (how the threads interleave is the machine's choice). A round that
+ * hangs prints who waits for whom; a heap or a process that keeps growing is a failure too.
+ *
+ *   npm run stress -- --minutes 1 --seed 7 --only queues
+ */
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { heap } from '../src/memory/index.ts';
+import { setExceptHook } from '../src/threading/index.ts';
+import { whoWaits } from '../test/support/isolates.ts';
+import { bytes, type Look, look } from './look.ts';
+import { Random } from './random.ts';
+import type { Scenario } from './scenario.ts';
+import { locks } from './scenarios/locks.ts';
+import { queues } from './scenarios/queues.ts';
+import { threads } from './scenarios/threads.ts';
+
+/** A round takes tens of milliseconds; one that takes this long hangs. */
+const ROUND_MS = 60_000;
+/** How often the heap is looked at, and by how much it may be larger at the end than after the first quarter. */
+const LOOK_MS = 5_000;
+const HEAP_GROWTH = 4 * 2 ** 20;
+const RESIDENT_GROWTH = 200 * 2 ** 20;
+
+type TimedLook = Look & { at: number };
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '10' },
+      seed: { type: 'string', default: String(randomInt(2 ** 31)) },
+      only: { type: 'string', default: '' },
+    },
+  });
+  const scenarios = [...locks, ...queues, ...threads].filter(({ name }) => name.includes(values.only));
+  if (scenarios.length === 0) throw new Error(`--only ${values.only}: no scenario has that in its name.`);
+  const wheel = scenarios.flatMap((scenario) => new Array<Scenario>(scenario.weight).fill(scenario));
+  const milliseconds = Number(values.minutes) * 60_000;
+  const random = new Random(Number(values.seed));
+  console.log(`stress: ${values.minutes} minutes, seed ${values.seed}, Node ${process.version}`);
+  // Threads that are made to fail are no news.
+  setExceptHook(() => {});
+
+  const rounds = new Map<string, number>(scenarios.map(({ name }) => [name, 0]));
+  const started = performance.now();
+  const looks: TimedLook[] = [];
+  const lookNow = async (): Promise<void> => {
+    looks.push({ ...(await look()), at: performance.now() - started });
+  };
+  let number = 0;
+  while (performance.now() - started < milliseconds) {
+    const scenario = random.pick(wheel);
+    // Every round has a generator of its own: how much one draws does not change the next.
+    const own = new Random(random.integer(0, 2 ** 31));
+    number++;
+    await inTime(scenario, own, number);
+    rounds.set(scenario.name, rounds.get(scenario.name)! + 1);
+    if (performance.now() - started > looks.length * LOOK_MS) await lookNow();
+  }
+  await lookNow();
+
+  for (const [name, count] of rounds) console.log(`${String(count).padStart(8)}  ${name}`);
+  const quarter = looks.find(({ at }) => at >= milliseconds / 4) ?? looks[0];
+  const last = looks[looks.length - 1];
+  console.log(`${String(number).padStart(8)}  rounds, nothing lost, no hang`);
+  console.log(`heap      ${bytes(quarter.heapBytes)} after a quarter, ${bytes(last.heapBytes)} at the end`);
+  console.log(`resident  ${bytes(quarter.resident)} after a quarter, ${bytes(last.resident)} at the end`);
+  if (last.heapBytes > quarter.heapBytes + HEAP_GROWTH) fail('the shared heap has grown');
+  if (last.resident > quarter.resident + RESIDENT_GROWTH) fail('the process has grown');
+
+  function fail(what: string): void {
+    console.error(`stress: ${what} (seed ${values.seed})`);
+    process.exitCode = 1;
+  }
+
+  async function inTime(scenario: Scenario, own: Random, round: number): Promise<void> {
+    const place = `round ${round}, ${scenario.name}, seed ${values.seed}`;
+    const timer = setTimeout(() => {
+      console.error(`stress: ${place}: not done in ${ROUND_MS} ms. Who waits for whom:\n${whoWaits(heap)}`);
+      process.exit(1);
+    }, ROUND_MS);
+    try {
+      await scenario.run(own);
+    } catch (error) {
+      throw new Error(`stress: ${place}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+if (import.meta.main) await main();

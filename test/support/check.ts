@@ -19,7 +19,7 @@ export function rounds(normal: number, stress: number): number {
   return STRESS ? stress : normal;
 }
 
-/** What a hanging test left running would keep the process for ever. */
+/** What a test that failed left running would keep the process for ever. */
 let hung = false;
 after(() => {
   if (hung) setTimeout(() => process.exit(1), 500);
@@ -45,11 +45,14 @@ export function check(title: string, body: () => void | Promise<void>, options: 
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         reject(new Error(`Not done in ${timeout} ms. Who waits for whom:\n${whoWaits(heap)}`));
-        hung = true;
       }, timeout);
     });
     try {
       await Promise.race([body(), late]);
+    } catch (error) {
+      // Threads that the rest of the test would have let go may wait for ever.
+      hung = true;
+      throw error;
     } finally {
       clearTimeout(timer);
       deadline[0] = 0;

@@ -4,6 +4,7 @@
  */
 import { CancelledError, TimeoutError } from '../errors.ts';
 import { deadlineOf, REFUSED, type SyncWaitOptions, type WaitOptions } from '../memory/index.ts';
+import type { TaskOptions } from './executor.ts';
 
 /** What a future needs of the executor behind it. */
 export type FutureSource = {
@@ -11,6 +12,8 @@ export type FutureSource = {
   isRunning(future: Future<unknown>): boolean;
   /** @internal Takes back a task that no worker has begun; false when one has. */
   withdraw(future: Future<unknown>): boolean;
+  /** @internal Aborts the signal of a task that runs; with `force` its worker is ended. False when it has just ended. */
+  interrupt(future: Future<unknown>, reason: unknown, force: boolean): boolean;
   /** @internal Blocks until the future is done or the deadline has come. */
   drive(future: Future<unknown>, deadline: number): void;
   /** @internal Somebody has looked at the outcome, so it isn't silent. */
@@ -23,8 +26,14 @@ type Outcome =
   | { state: 'error'; error: unknown }
   | { state: 'cancelled' };
 
+const NO_OPTIONS: TaskOptions = {};
 const PENDING: Outcome = { state: 'pending' };
 const CANCELLED: Outcome = { state: 'cancelled' };
+
+export type CancelOptions = {
+  /** When the task runs already, end its worker; another takes its place, and no other task fails for it. */
+  force?: boolean;
+};
 
 export class Future<T> implements PromiseLike<T> {
   #source: FutureSource;
@@ -35,6 +44,13 @@ export class Future<T> implements PromiseLike<T> {
   /** @internal Whether it is a chunk of `map`, whose value may hold an error. */ chunk = false;
   /** The address of the task's block; 0 once it is done. */
   /** @internal */ task = 0;
+  /** How it is to be run; the executor's own notes beside it. */
+  /** @internal */ options: TaskOptions = NO_OPTIONS;
+  /** @internal */ retries = 0;
+  /** When it was submitted, of those whose times are recorded; else 0. */
+  /** @internal */ submitted = 0;
+  /** @internal Somebody has asked the running task to stop. */ asked = false;
+  #progress: Set<(value: unknown) => void> | undefined;
 
   /** @internal */
   constructor(source: FutureSource) {
@@ -81,19 +97,44 @@ export class Future<T> implements PromiseLike<T> {
     return this.result().finally(run);
   }
 
-  /** Cancels the task if no worker has begun it: true; false when it runs or is done. */
-  cancel(): boolean {
+  /**
+   * Cancels the task if no worker has begun it: true. Of one that runs, the `currentTask().signal` is aborted: false, since
+   * it may end well all the same; if it ends with the signal's reason, the future counts as cancelled. With `force` its
+   * worker is ended: true. False when it is done.
+   */
+  cancel({ force = this.options.force ?? false }: CancelOptions = {}): boolean {
     if (this.#outcome.state === 'cancelled') return true;
-    if (this.done() || !this.#source.withdraw(this as Future<unknown>)) return false;
+    if (this.done()) return false;
+    if (!this.#source.withdraw(this as Future<unknown>)) {
+      const reason = cancelled();
+      const interrupted = this.#source.interrupt(this as Future<unknown>, reason, force);
+      if (!interrupted || !force) return false;
+    }
     this.settle(CANCELLED);
     return true;
+  }
+
+  /** Calls `fn` with every value that the task gives to `currentTask().progress`, from now on. */
+  onProgress(fn: (value: unknown) => void): void {
+    this.#progress ??= new Set();
+    this.#progress.add(fn);
+  }
+
+  /** @internal */
+  tell(value: unknown): void {
+    for (const listener of this.#progress ?? []) run(() => listener(value));
+  }
+
+  /** @internal It has ended because it was asked to. */
+  settleCancelled(): void {
+    this.settle(CANCELLED);
   }
 
   cancelled(): boolean {
     return this.#outcome.state === 'cancelled';
   }
 
-  /** Whether a worker is at it now; it can't be cancelled any more. */
+  /** Whether a worker is at it now. */
   running(): boolean {
     return !this.done() && this.#source.isRunning(this as Future<unknown>);
   }
@@ -245,5 +286,5 @@ function run(callback: () => void): void {
 }
 
 function cancelled(): CancelledError {
-  return new CancelledError('The task was cancelled before it ran.');
+  return new CancelledError('The task was cancelled.');
 }

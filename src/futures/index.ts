@@ -1,8 +1,10 @@
 export { BrokenExecutor, CancelledError, TimeoutError, WorkerCrashedError } from '../errors.ts';
-export { Executor, type ExecutorStatistics, type ShutdownOptions } from './executor.ts';
-export { Future } from './future.ts';
+export { type CurrentTask, currentTask } from './current-task.ts';
+export { Executor, type ExecutorStatistics, type ShutdownOptions, type TaskOptions } from './executor.ts';
+export { type CancelOptions, Future } from './future.ts';
 export type { MapOptions, MapResult } from './map.ts';
-export { ThreadPoolExecutor, type ThreadPoolOptions } from './thread-pool.ts';
+export type { ThreadPoolOptions } from './pool-options.ts';
+export { ThreadPoolExecutor } from './thread-pool.ts';
 export {
   ALL_COMPLETED,
   asCompleted,

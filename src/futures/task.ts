@@ -3,7 +3,8 @@
  *
  *     STATE        meaning                     leaves by
  *     PENDING      nobody has begun it         a worker: → its ident; the owner: → CANCELLED
- *     ident > 0    that worker runs it         the worker, when the result is on its way: → DONE
+ *     ident > 0    that worker runs it         the worker, when the result is on its way: → DONE; the owner, when it
+ *                                              failed and is to be tried again: → PENDING
  *     CANCELLED    nobody will                 never
  *     DONE         the result is on its way    never
  *
@@ -62,6 +63,7 @@ export function makeTask(fn: SentFunction, form: number, args: unknown[]): numbe
   i32[at + TASK.FORM] = form;
   i32[at + TASK.BYTES] = encoder.length;
   i32[at + TASK.REFS] = encoder.refs.length;
+  i32.fill(0, at + TASK.FLAGS, at + TASK.STREAM);
   copyOut(heap, encoder, at + TASK.STREAM);
   const refs = refsOf(heap, at);
   for (let index = 0; index < encoder.refs.length; index++) i32[refs + index] = encoder.refs[index];
@@ -109,4 +111,5 @@ defineDestructor(KIND.TASK, (heap, at) => {
   for (let index = 0, count = heap.i32[at + TASK.REFS]; index < count; index++) heap.release(heap.i32[refs + index]);
   heap.release(heap.i32[at + TASK.FUNCTION_MESSAGE]);
   heap.release(heap.i32[at + TASK.MODULES_MESSAGE]);
+  if (heap.i32[at + TASK.REASON] !== 0) heap.release(heap.i32[at + TASK.REASON]);
 });

@@ -6,47 +6,40 @@
  * All of it lies in the shared heap: workers take tasks by themselves, however busy the thread that submitted them is.
  * A task block says who runs it, so a worker's death fails exactly its task.
  */
+
+import { channel } from 'node:diagnostics_channel';
 import { availableParallelism } from 'node:os';
-import { BrokenExecutor, RuntimeError, WorkerCrashedError } from '../errors.ts';
-import { describeFunction } from '../functions/index.ts';
-import { heap, ISOLATE, TASK, TASK_FORM, TASK_STATE } from '../memory/index.ts';
+import { BrokenExecutor, CancelledError, CloneError, RuntimeError, TimeoutError } from '../errors.ts';
+import { addressOf, heap, ISOLATE, TASK, TASK_FLAG, TASK_FORM, TASK_STATE, THREAD, wake } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
-import { Thread, type ThreadOptions } from '../threading/index.ts';
-import { Executor, type ExecutorStatistics, type ShutdownOptions } from './executor.ts';
+import { Thread } from '../threading/index.ts';
+import { because, crashOf, storeReason } from './crash.ts';
+import { Executor, type ExecutorStatistics, type ShutdownOptions, type TaskOptions } from './executor.ts';
+import { collected, forgetAll, forgotten } from './forgotten.ts';
 import { Future, type FutureSource } from './future.ts';
 import type { Submitter } from './map.ts';
+import { type AnyFunction, checkOptions, type ThreadPoolOptions } from './pool-options.ts';
 import { forgetFunction, makeTask, type SentFunction, sendFunction } from './task.ts';
+import { TaskRing } from './task-ring.ts';
+import { TaskTimes } from './task-times.ts';
 import { errorsOf, forgetUnobserved, reportAtExit } from './unobserved.ts';
 import { type ChunkOutcome, LEFT, type Outcome, serve, type WorkerOptions } from './worker.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: any function can be sent
-type AnyFunction = (...args: any[]) => unknown;
-
-export type ThreadPoolOptions = {
-  /** Threads at most; as many as the machine has processors when left out. They are started as tasks come. */
-  maxWorkers?: number;
-  /** Threads are called `prefix_0`, `prefix_1` …; default `ThreadPoolExecutor-N`. */
-  threadNamePrefix?: string;
-  /** Called in each worker before its first task, with `initArgs`; when it throws, the executor is broken. */
-  initializer?: AnyFunction;
-  initArgs?: unknown[];
-  /** A worker that had nothing to do for so many milliseconds ends; default: never. */
-  idleTimeout?: number;
-  /** A worker ends after so many tasks, and another takes its place; default: never. */
-  maxTasksPerWorker?: number;
-  /** Limits of each worker's own JavaScript heap and stack, in MiB. */
-  resourceLimits?: ThreadOptions<[], unknown>['resourceLimits'];
-};
 
 /** How long `resultSync` sleeps before it looks whether a worker has died, in milliseconds. */
 const LIVENESS_MS = 50;
 let made = 0;
 
+/** What happens in executors, for whoever subscribes: `{ executor, future, … }`. Starts are told in the workers' threads. */
+const submitted = channel('telaio:task:submit');
+const ended = channel('telaio:task:end');
+const failed = channel('telaio:task:fail');
+const crashed = channel('telaio:worker:crash');
+
 export class ThreadPoolExecutor extends Executor implements FutureSource {
   readonly #options: ThreadPoolOptions;
   readonly #maxWorkers: number;
   readonly #prefix: string;
-  readonly #tasks = new Queue<number>();
+  readonly #ring = new TaskRing();
   readonly #outcomes = new Queue<Outcome>();
   readonly #workers = new Set<Thread>();
   /** Workers that have said that they are up. */
@@ -63,6 +56,11 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
   #pumping: AbortController | undefined;
   #idle: (() => void)[] = [];
   #counts = { done: 0, failed: 0, cancelled: 0 };
+  readonly #times = new TaskTimes((future) => this.#expire(future));
+  /** Workers that were ended for the sake of one of their tasks: the others that they ran are not to blame. */
+  readonly #doomed = new Set<Thread>();
+  /** Tasks that run though their future is settled: by a timeout, a signal, or a cancellation by force. */
+  readonly #abandoned = new Set<number>();
 
   constructor(options: ThreadPoolOptions = {}) {
     super();
@@ -70,16 +68,26 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     this.#options = options;
     this.#maxWorkers = options.maxWorkers ?? availableParallelism();
     this.#prefix = options.threadNamePrefix ?? `ThreadPoolExecutor-${made++}`;
-    forgotten.register(this, { tasks: this.#tasks, kept: this.#kept });
+    forgotten.register(this, { tasks: this.#ring.tasks, kept: this.#kept });
   }
 
   submit<A extends unknown[], R>(fn: (...args: A) => R | Promise<R>, ...args: A): Future<R> {
+    return this.submitWith(undefined, fn, args);
+  }
+
+  /** @internal */
+  submitWith<A extends unknown[], R>(
+    options: TaskOptions | undefined,
+    fn: (...args: A) => R | Promise<R>,
+    args: A,
+  ): Future<R> {
     this.#mustBeOpen();
+    options?.signal?.throwIfAborted();
     if (typeof fn !== 'function') throw new TypeError(`submit(${String(fn)}): give a function, then its arguments.`);
     const sent = this.#sent.get(fn as AnyFunction) ?? this.#send(fn as AnyFunction);
     const future = new Future<R>(this);
     try {
-      this.#enqueue(future as Future<unknown>, makeTask(sent, TASK_FORM.CALL, args));
+      this.#enqueue(future as Future<unknown>, makeTask(sent, TASK_FORM.CALL, args), options);
     } finally {
       if (sent.id === 0) forgetFunction(sent);
     }
@@ -90,7 +98,7 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const { wait = true, cancelFutures = false } = options;
     this.#closed = true;
-    if (cancelFutures) for (const future of [...this.#pending.values()]) future.cancel();
+    if (cancelFutures) for (const future of [...this.#pending.values()]) future.cancel({ force: false });
     this.#closeWhenIdle();
     if (!wait) return;
     if (this.#pending.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
@@ -111,15 +119,22 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
   statistics(): ExecutorStatistics {
     let running = 0;
     for (const task of this.#pending.keys()) if (heap.load(task + TASK.STATE) !== TASK_STATE.PENDING) running++;
-    return { workers: this.#workers.size, queued: this.#pending.size - running, running, ...this.#counts };
+    return {
+      workers: this.#workers.size,
+      queued: this.#pending.size - running,
+      running,
+      ...this.#counts,
+      ...this.#times.percentiles(),
+    };
   }
 
   /** @internal */
-  protected submitter(): Submitter {
+  submitter(options?: TaskOptions): Submitter {
     return {
       workers: this.#maxWorkers,
       chunksOf: (fn) => {
         this.#mustBeOpen();
+        options?.signal?.throwIfAborted();
         if (typeof fn !== 'function')
           throw new TypeError(`map(${String(fn)}, …): give a function first, then the items.`);
         const sent = this.#sent.get(fn) ?? this.#send(fn, true);
@@ -130,7 +145,7 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
             this.#mustBeOpen();
             const future = new Future<ChunkOutcome>(this);
             future.chunk = true;
-            this.#enqueue(future as Future<unknown>, makeTask(sent, TASK_FORM.CHUNK, items));
+            this.#enqueue(future as Future<unknown>, makeTask(sent, TASK_FORM.CHUNK, items), options);
             return future;
           },
           close: () => {
@@ -152,9 +167,16 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     const { task } = future;
     if (heap.cas(task + TASK.STATE, TASK_STATE.PENDING, TASK_STATE.CANCELLED) !== TASK_STATE.PENDING) return false;
     this.#counts.cancelled++;
-    this.#forget(future);
+    this.#forget(future, false);
     // After the future is settled, which the caller does now.
     queueMicrotask(() => this.#afterOutcome());
+    return true;
+  }
+
+  /** @internal */
+  interrupt(future: Future<unknown>, reason: unknown, force: boolean): boolean {
+    if (!this.#ask(future, reason, force)) return false;
+    if (force) this.#abandon(future, 'cancelled');
     return true;
   }
 
@@ -165,6 +187,7 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
       const left = deadline - performance.now();
       if (future.done() || left <= 0) return;
       this.#outcomes.blockUntilItem(Math.min(left, LIVENESS_MS));
+      this.#times.look();
       for (const worker of [...this.#workers]) if (!worker.isAlive()) this.#bury(worker);
     }
   }
@@ -196,10 +219,13 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     return sent;
   }
 
-  #enqueue(future: Future<unknown>, task: number): void {
+  #enqueue(future: Future<unknown>, task: number, options: TaskOptions | undefined): void {
     future.task = task;
+    if (options !== undefined) this.#heed(future, options);
     this.#pending.set(task, future);
-    this.#putIn(task);
+    this.#times.prepare(future);
+    if (submitted.hasSubscribers) submitted.publish({ executor: this, future });
+    this.#ring.put(future.task, future.options.priority ?? 0);
     if (this.#workers.size < this.#maxWorkers && this.#pending.size > this.#workers.size) {
       try {
         this.#hire();
@@ -214,18 +240,28 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     if (!this.#pumping) void this.#pump();
   }
 
-  /** An appearance in the ring has a count of its own. */
-  #putIn(task: number): void {
-    heap.retain(task);
-    this.#tasks.putSync(task);
+  #heed(future: Future<unknown>, options: TaskOptions): void {
+    future.options = options;
+    future.retries = options.retries ?? 0;
+    const { signal } = options;
+    if (signal === undefined) return;
+    const abort = (): void => this.#aborted(future, signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    future.onDone(() => signal.removeEventListener('abort', abort));
   }
 
   #hire(): void {
-    const { initializer, initArgs = [], idleTimeout, maxTasksPerWorker, resourceLimits } = this.#options;
+    const { initializer, initArgs = [], idleTimeout, maxTasksPerWorker, tasksPerWorker = 1 } = this.#options;
+    const { resourceLimits } = this.#options;
     const owner: WorkerOptions['owner'] = [heap.descriptor, heap.load(heap.descriptor + ISOLATE.EPOCH)];
     const worker = new Thread({
       target: serve,
-      args: [this.#tasks, this.#outcomes, { initializer, initArgs, idleTimeout, maxTasksPerWorker, owner }],
+      args: [
+        this.#ring.tasks,
+        this.#ring.ranked,
+        this.#outcomes,
+        { initializer, initArgs, idleTimeout, maxTasksPerWorker, tasksPerWorker, owner },
+      ],
       name: `${this.#prefix}_${this.#workerCount++}`,
       daemon: true,
       resourceLimits,
@@ -257,7 +293,9 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
   #drain(): void {
     for (let outcome = this.#outcomes.tryGet(); outcome !== undefined; outcome = this.#outcomes.tryGet()) {
       const [task, ok, value] = outcome;
-      if (task <= 0) this.#heardOfWorker(-task, ok, value);
+      if (task <= 0) this.#heardOfWorker(-task, ok === true, value);
+      else if (ok === null) this.#pending.get(task)?.tell(value);
+      else if (this.#abandoned.delete(task)) heap.release(task);
       else this.#settle(this.#pending.get(task), ok, value);
     }
   }
@@ -270,19 +308,98 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
 
   #settle(future: Future<unknown> | undefined, ok: boolean, value: unknown): void {
     if (future === undefined) return;
-    this.#forget(future);
-    const failed = !ok || (future.chunk && (value as ChunkOutcome).failed !== undefined);
-    if (failed) this.#counts.failed++;
-    else this.#counts.done++;
-    if (failed && !future.seen) {
-      this.#failures.add(future);
-      reportAtExit(this.#failures);
+    const bad = !ok || (future.chunk && (value as ChunkOutcome).failed !== undefined);
+    if (bad && this.#tryAgain(future, value)) return;
+    this.#forget(future, true);
+    if (!ok && future.asked && value instanceof CancelledError) {
+      this.#counts.cancelled++;
+      future.settleCancelled();
+      this.#afterOutcome();
+      return;
+    }
+    if (bad) {
+      this.#counts.failed++;
+      this.#tell(future, value);
+    } else {
+      this.#counts.done++;
+      if (ended.hasSubscribers) ended.publish({ executor: this, future });
     }
     future.settle(ok ? { state: 'value', value } : { state: 'error', error: value });
     this.#afterOutcome();
   }
 
-  #forget(future: Future<unknown>): void {
+  /** A task that failed goes in again, unless it was asked to stop or could never end otherwise. */
+  #tryAgain(future: Future<unknown>, error: unknown): boolean {
+    if (future.retries === 0 || future.asked || this.#broken || error instanceof CloneError) return false;
+    future.retries--;
+    const { task } = future;
+    heap.f64[(task + TASK.STARTED) >> 1] = 0;
+    heap.store(task + TASK.STATE, TASK_STATE.PENDING);
+    this.#ring.put(future.task, future.options.priority ?? 0);
+    return true;
+  }
+
+  /** Tells a task that runs to stop; with `force` its worker is ended. False when it doesn't run any more. */
+  #ask(future: Future<unknown>, reason: unknown, force: boolean): boolean {
+    const { task } = future;
+    const ident = heap.load(task + TASK.STATE);
+    const worker = ident > 0 ? [...this.#workers].find((one) => one.ident === ident) : undefined;
+    if (worker === undefined) return false;
+    if (!future.asked) {
+      future.asked = true;
+      heap.i32[task + TASK.REASON] = storeReason(reason);
+      heap.or(task + TASK.FLAGS, TASK_FLAG.CANCEL);
+      wake(heap, addressOf(worker) + THREAD.SPOT, Infinity);
+    }
+    if (force) {
+      this.#doomed.add(worker);
+      void worker.terminate();
+    }
+    return true;
+  }
+
+  /** Nobody waits for this task any more, though it runs. Its block stays until its outcome has come or its worker died. */
+  #abandon(future: Future<unknown>, as: 'failed' | 'cancelled'): void {
+    this.#counts[as]++;
+    this.#times.ended(future, false);
+    this.#pending.delete(future.task);
+    this.#abandoned.add(future.task);
+    queueMicrotask(() => this.#afterOutcome());
+  }
+
+  /** A task has run for longer than its timeout. */
+  #expire(future: Future<unknown>): void {
+    if (!this.#pending.has(future.task)) return;
+    const { timeout, force = false } = future.options;
+    const error = new TimeoutError(`The task ran for longer than its timeout of ${timeout} ms.`);
+    if (!this.#ask(future, error, force)) return;
+    this.#abandon(future, 'failed');
+    this.#tell(future, error);
+    future.settle({ state: 'error', error });
+  }
+
+  /** The signal of a task's options is aborted. Whoever did that knows, so the failure is not silent. */
+  #aborted(future: Future<unknown>, error: unknown): void {
+    if (future.done()) return;
+    future.markSeen();
+    const withdrawn = this.withdraw(future);
+    if (!withdrawn) {
+      if (!this.#ask(future, error, future.options.force ?? false)) return;
+      this.#abandon(future, 'cancelled');
+    }
+    future.settle({ state: 'error', error });
+  }
+
+  /** A failure, to whoever subscribes, and to the end of the block unless somebody looks. */
+  #tell(future: Future<unknown>, error: unknown): void {
+    if (failed.hasSubscribers) failed.publish({ executor: this, future, error });
+    if (future.seen) return;
+    this.#failures.add(future);
+    reportAtExit(this.#failures);
+  }
+
+  #forget(future: Future<unknown>, ran: boolean): void {
+    this.#times.ended(future, ran);
     this.#pending.delete(future.task);
     heap.release(future.task);
   }
@@ -302,14 +419,8 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     if (!this.#closed || this.#over || this.#pending.size > 0) return;
     this.#over = true;
     // Cancelled tasks that no worker has come across.
-    this.#takeBack();
-    this.#tasks.shutdown();
+    this.#ring.close();
     forgetAll(this.#kept);
-  }
-
-  /** Empties the ring. */
-  #takeBack(): void {
-    for (let task = this.#tasks.tryGet(); task !== undefined; task = this.#tasks.tryGet()) heap.release(task);
   }
 
   /** A worker has ended: as it should, or leaving a task behind. */
@@ -321,12 +432,23 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     const cameUp = this.#ready.delete(ident);
     const cause = worker.failure();
     const died = worker.returned() !== LEFT;
+    const doomed = this.#doomed.delete(worker);
     if (died && ident !== 0) {
+      for (const task of [...this.#abandoned]) {
+        if (heap.load(task + TASK.STATE) !== ident) continue;
+        this.#abandoned.delete(task);
+        // The worker's count and ours.
+        heap.release(task);
+        heap.release(task);
+      }
+      if (!doomed && crashed.hasSubscribers) crashed.publish({ executor: this, worker: worker.name, error: cause });
       for (const [task, future] of [...this.#pending]) {
         if (heap.load(task + TASK.STATE) !== ident) continue;
         // The count of its appearance in the ring, which the worker had taken over.
         heap.release(task);
-        this.#settle(future, false, crashOf(worker, cause));
+        // Ended for the sake of another task that it ran: this one begins anew, elsewhere.
+        if (doomed) heap.store(task + TASK.STATE, TASK_STATE.PENDING);
+        else this.#settle(future, false, crashOf(worker, cause));
       }
     }
     // The next would do no better, unless somebody ended this one from outside.
@@ -351,9 +473,10 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
    * once all the same.
    */
   #findLost(): void {
-    this.#takeBack();
-    for (const task of this.#pending.keys()) {
-      if (heap.load(task + TASK.STATE) === TASK_STATE.PENDING) this.#putIn(task);
+    this.#ring.empty();
+    for (const [task, future] of this.#pending) {
+      if (heap.load(task + TASK.STATE) === TASK_STATE.PENDING)
+        this.#ring.put(future.task, future.options.priority ?? 0);
     }
   }
 
@@ -369,58 +492,3 @@ export class ThreadPoolExecutor extends Executor implements FutureSource {
     this.#closeWhenIdle();
   }
 }
-
-function crashOf(worker: Thread, cause: unknown): WorkerCrashedError {
-  const how = cause === undefined ? ': it ended in the middle of the task' : because(cause);
-  return new WorkerCrashedError(`The task's worker ${worker.name} died${how}`, undefined, { cause });
-}
-
-function because(cause: unknown): string {
-  return cause === undefined ? '' : `: ${(cause as Error | null)?.message ?? String(cause)}`;
-}
-
-const OPTIONS = new Set(
-  'maxWorkers threadNamePrefix initializer initArgs idleTimeout maxTasksPerWorker resourceLimits'.split(' '),
-);
-
-function checkOptions(options: ThreadPoolOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(
-      `new ThreadPoolExecutor(${String(options)}): give an object of options, as in { maxWorkers: 4 }.`,
-    );
-  }
-  const unknown = Object.keys(options).find((key) => !OPTIONS.has(key));
-  if (unknown !== undefined) {
-    throw new TypeError(`new ThreadPoolExecutor: there is no option ${unknown}; there are ${[...OPTIONS].join(', ')}.`);
-  }
-  const { maxWorkers, initializer, initArgs, idleTimeout, maxTasksPerWorker } = options;
-  if (maxWorkers !== undefined && (!Number.isInteger(maxWorkers) || maxWorkers < 1)) {
-    throw new RangeError(`maxWorkers is ${String(maxWorkers)}: give a whole number, 1 or more.`);
-  }
-  if (maxTasksPerWorker !== undefined && (!Number.isInteger(maxTasksPerWorker) || maxTasksPerWorker < 1)) {
-    throw new RangeError(`maxTasksPerWorker is ${String(maxTasksPerWorker)}: give a whole number, 1 or more.`);
-  }
-  if (idleTimeout !== undefined && !(idleTimeout >= 0)) {
-    throw new RangeError(`idleTimeout is ${String(idleTimeout)}: give milliseconds, 0 or more.`);
-  }
-  if (initializer !== undefined && typeof initializer !== 'function')
-    throw new TypeError('initializer is not a function.');
-  if (initArgs !== undefined && !Array.isArray(initArgs)) throw new TypeError('initArgs is not an array.');
-  if (initializer !== undefined) describeFunction(initializer);
-}
-
-/** An executor that nobody refers to any more, never shut down: its workers may go. */
-const forgotten = new FinalizationRegistry<{ tasks: Queue<number>; kept: Set<SentFunction> }>(({ tasks, kept }) => {
-  tasks.shutdown();
-  forgetAll(kept);
-});
-
-function forgetAll(kept: Set<SentFunction>): void {
-  for (const sent of kept) forgetFunction(sent);
-  kept.clear();
-}
-
-/** An inline function is another one at each submit; what was sent of it goes when it does. */
-const collected = new FinalizationRegistry<{ kept: Set<SentFunction>; sent: SentFunction }>(({ kept, sent }) => {
-  if (kept.delete(sent)) forgetFunction(sent);
-});

@@ -1,5 +1,6 @@
 /** A pool worker's life: takes task addresses from the ring, runs them, puts the outcomes on the way back. */
 
+import { channel } from 'node:diagnostics_channel';
 import { CloneError, Empty, ShutDown } from '../errors.ts';
 import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
 import {
@@ -10,22 +11,32 @@ import {
   loadValue,
   pack,
   TASK,
+  TASK_FLAG,
   TASK_FORM,
   TASK_STATE,
 } from '../memory/index.ts';
-import type { Queue } from '../queue/index.ts';
+import type { PriorityQueue, Queue } from '../queue/index.ts';
+import { runAsTask, setCurrentTask, TaskHere } from './current-task.ts';
 import { argumentsOf, rooted } from './task.ts';
+import { RANKED } from './task-ring.ts';
 
 /**
  * What comes back: the task, whether it ended well, and its value or error. Or, before the first task: minus the
- * worker's ident, whether its initializer ended well, and the error.
+ * worker's ident, whether its initializer ended well, and the error. Or, while it runs: the task, null, and a value that
+ * it tells of its progress.
  */
-export type Outcome = [task: number, ok: boolean, value: unknown];
+export type Outcome = [task: number, ok: boolean | null, value: unknown];
 
 /** The outcome of a chunk: values up to the first error, and that error. */
 export type ChunkOutcome = { values: unknown[]; failed?: { error: unknown } };
 
 type AnyFunction = (...args: unknown[]) => unknown;
+
+/** In the worker's own thread, as all channels: `{ task }`, a number that is the task's for as long as it lives. */
+const started = channel('telaio:task:start');
+
+/** Milliseconds on a clock that all threads share. */
+const now = (): number => performance.timeOrigin + performance.now();
 
 /** Tasks that run without a turn of the event loop in between at most, and for how long, in milliseconds. */
 const MOST_WITHOUT_TURN = 256;
@@ -40,6 +51,8 @@ export type WorkerOptions = {
   initArgs: unknown[];
   idleTimeout?: number;
   maxTasksPerWorker?: number;
+  /** Asynchronous tasks that it runs at the same time. */
+  tasksPerWorker: number;
   /** The isolate of the executor: when it dies, nobody will ever send another task. */
   owner: [descriptor: number, epoch: number];
 };
@@ -52,11 +65,20 @@ export const LEFT = 'left';
 
 export async function serve(
   tasks: Queue<number>,
+  ranked: PriorityQueue<number>,
   outcomes: Queue<Outcome>,
   options: WorkerOptions,
 ): Promise<typeof LEFT> {
   functions.clear();
-  const { initializer, initArgs, idleTimeout = Infinity, maxTasksPerWorker = Infinity, owner } = options;
+  const {
+    initializer,
+    initArgs,
+    idleTimeout = Infinity,
+    maxTasksPerWorker = Infinity,
+    tasksPerWorker,
+    owner,
+  } = options;
+  const active = new Set<Promise<void>>();
   let idle = 0;
   try {
     await initializer?.(...initArgs);
@@ -84,25 +106,46 @@ export async function serve(
       }
       if (task === undefined) {
         // Blocking is cheaper to wake from; but not while the event loop has something of its own to do.
-        const busy = process.getActiveResourcesInfo().some((name) => name !== 'Immediate');
+        const busy = active.size > 0 || process.getActiveResourcesInfo().some((name) => name !== 'Immediate');
         const timeout = Math.min(idleTimeout - idle, LIVENESS_MS);
         task = busy ? await tasks.get({ timeout }) : tasks.getSync({ timeout });
       }
     } catch (error) {
-      if (error instanceof ShutDown) return LEFT;
+      if (error instanceof ShutDown) {
+        await Promise.all(active);
+        return LEFT;
+      }
       if (!(error instanceof Empty)) throw error;
-      idle += LIVENESS_MS;
+      if (active.size === 0) idle += LIVENESS_MS;
       if (idle >= idleTimeout || !isAlive(owner)) return LEFT;
       continue;
     }
     idle = 0;
+    // A token: the task is the one of the lowest priority number, if nobody has taken it for another token.
+    if (task === RANKED) task = ranked.tryGet();
+    if (task === undefined) continue;
     if (heap.cas(task + TASK.STATE, TASK_STATE.PENDING, heap.ident) === TASK_STATE.PENDING) {
-      const running = runTask(task, outcomes);
-      if (running !== undefined) await running;
+      const running = runTask(task, outcomes, tasksPerWorker > 1);
+      if (running === undefined) heap.release(task);
+      else await keep(running, task, active, tasksPerWorker);
+    } else {
+      heap.release(task);
     }
-    heap.release(task);
-    if (++served >= maxTasksPerWorker) return LEFT;
+    if (++served >= maxTasksPerWorker) {
+      await Promise.all(active);
+      return LEFT;
+    }
   }
+}
+
+/** Waits until there is room for another task; with one at a time, until this one is done. */
+async function keep(running: Promise<void>, task: number, active: Set<Promise<void>>, most: number): Promise<void> {
+  const ended = running.finally(() => {
+    active.delete(ended);
+    heap.release(task);
+  });
+  active.add(ended);
+  if (active.size >= most) await Promise.race(active);
 }
 
 function isAlive([descriptor, epoch]: WorkerOptions['owner']): boolean {
@@ -112,20 +155,29 @@ function isAlive([descriptor, epoch]: WorkerOptions['owner']): boolean {
 }
 
 /** Runs a task and sends its outcome; a promise only when there is something to wait for. */
-function runTask(task: number, outcomes: Queue<Outcome>): Promise<void> | undefined {
+function runTask(task: number, outcomes: Queue<Outcome>, several: boolean): Promise<void> | undefined {
+  if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.TIMED) heap.f64[(task + TASK.STARTED) >> 1] = now();
+  const here = new TaskHere(task, (value) => outcomes.putSync([task, null, value]));
+  if (started.hasSubscribers) started.publish({ task });
+  if (several) return runAsTask(here, () => run(task, here, outcomes));
+  setCurrentTask(here);
+  return run(task, here, outcomes);
+}
+
+function run(task: number, here: TaskHere, outcomes: Queue<Outcome>): Promise<void> | undefined {
   try {
     const fn = functions.get(heap.i32[task + TASK.FUNCTION]);
-    if (fn === undefined) return prepareAndRun(task, outcomes);
+    if (fn === undefined) return prepareAndRun(task, here, outcomes);
     const value = call(task, fn);
-    if (isThenable(value)) return settle(task, value, outcomes);
-    send(outcomes, task, true, value);
+    if (isThenable(value)) return settle(task, here, value, outcomes);
+    send(outcomes, task, here, true, value);
   } catch (error) {
-    send(outcomes, task, false, error);
+    send(outcomes, task, here, false, error);
   }
   return undefined;
 }
 
-async function prepareAndRun(task: number, outcomes: Queue<Outcome>): Promise<void> {
+async function prepareAndRun(task: number, here: TaskHere, outcomes: Queue<Outcome>): Promise<void> {
   try {
     const { i32 } = heap;
     const references = loadValue(heap, i32[task + TASK.MODULES_MESSAGE]) as FunctionReference[];
@@ -134,17 +186,22 @@ async function prepareAndRun(task: number, outcomes: Queue<Outcome>): Promise<vo
     const fn = loadValue(heap, i32[task + TASK.FUNCTION_MESSAGE]) as AnyFunction;
     if (functions.size >= MOST_FUNCTIONS) functions.delete(functions.keys().next().value!);
     if (i32[task + TASK.FUNCTION] !== 0) functions.set(i32[task + TASK.FUNCTION], fn);
-    send(outcomes, task, true, await call(task, fn));
+    send(outcomes, task, here, true, await call(task, fn));
   } catch (error) {
-    send(outcomes, task, false, error);
+    send(outcomes, task, here, false, error);
   }
 }
 
-async function settle(task: number, value: PromiseLike<unknown>, outcomes: Queue<Outcome>): Promise<void> {
+async function settle(
+  task: number,
+  here: TaskHere,
+  value: PromiseLike<unknown>,
+  outcomes: Queue<Outcome>,
+): Promise<void> {
   try {
-    send(outcomes, task, true, await value);
+    send(outcomes, task, here, true, await value);
   } catch (error) {
-    send(outcomes, task, false, error);
+    send(outcomes, task, here, false, error);
   }
 }
 
@@ -183,7 +240,11 @@ async function awaitEach(
   return { values };
 }
 
-function send(outcomes: Queue<Outcome>, task: number, ok: boolean, value: unknown): void {
+function send(outcomes: Queue<Outcome>, task: number, here: TaskHere, ok: boolean, value: unknown): void {
+  here.end();
+  setCurrentTask(undefined);
+  const { ident } = heap;
+  if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.TIMED) heap.f64[(task + TASK.ENDED) >> 1] = now();
   try {
     outcomes.putSync([task, ok, value]);
   } catch (error) {
@@ -192,7 +253,8 @@ function send(outcomes: Queue<Outcome>, task: number, ok: boolean, value: unknow
     if (ok && error instanceof CloneError) outcomes.putSync(uncopyable(task, value, error));
     else outcomes.putSync([task, false, error]);
   }
-  heap.store(task + TASK.STATE, TASK_STATE.DONE);
+  // Unless the owner has put it in again already.
+  heap.cas(task + TASK.STATE, ident, TASK_STATE.DONE);
 }
 
 /** The outcome instead, with the path from the function's result on. In a chunk the results before it stay. */

@@ -12,6 +12,7 @@
 
 /** The records of src/shared: structs, arrays, maps, lists. */
 export * from './layout-shared.ts';
+export * from './layout-tasks.ts';
 
 export const WORD_BYTES = 4;
 export const PAGE_BYTES = 65_536;
@@ -468,27 +469,4 @@ export const LOCAL = {
   /** Class and arguments, a message block, 0 until it first leaves the thread that made it; that thread, once. */
   MAKING: 2,
   WORDS: 3,
-} as const;
-
-/** A task of an executor: its state, the function's number and message block, then the arguments as a message has them. */
-export const TASK = {
-  /** TASK_STATE, or the ident of the thread that runs it. */
-  STATE: 2,
-  /** Which function; workers keep those that they have made. */
-  FUNCTION: 3,
-  FUNCTION_MESSAGE: 4,
-  /** References of the modules that the function needs, as a message block. */
-  MODULES_MESSAGE: 5,
-  /** TASK_FORM: what the arguments are. */
-  FORM: 6,
-  BYTES: 7,
-  REFS: 8,
-  STREAM: 9,
-} as const;
-export const TASK_STATE = { PENDING: 0, CANCELLED: -1, DONE: -2 } as const;
-export const TASK_FORM = {
-  /** An array of arguments; the result is what the function returns. */
-  CALL: 0,
-  /** An array of items, each the only argument of a call; the result is an array. */
-  CHUNK: 1,
 } as const;

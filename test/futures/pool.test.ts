@@ -7,6 +7,7 @@ import { Queue } from '../../src/queue/index.ts';
 import { activeCount, Event, enumerate, Thread } from '../../src/threading/index.ts';
 import { check, rounds } from '../support/check.ts';
 import { settled, until } from '../support/threads.ts';
+import { countsOf } from './counts.ts';
 import * as tasks from './fixtures/tasks.ts';
 
 const workersOf = (prefix: string) => enumerate().filter(({ name }) => name.startsWith(`${prefix}_`));
@@ -31,7 +32,7 @@ describe('workers', () => {
     const futures = running.map((event) => pool.submit(tasks.sayAndWait, event, gate));
     for (const event of running) assert.equal(await event.wait({ timeout: 10_000 }), true);
     const more = pool.submit(tasks.workerName);
-    assert.deepEqual(pool.statistics(), { workers: 3, queued: 1, running: 3, done: 0, failed: 0, cancelled: 0 });
+    assert.deepEqual(countsOf(pool), { workers: 3, queued: 1, running: 3, done: 0, failed: 0, cancelled: 0 });
     assert.deepEqual(
       workersOf('crew').map(({ name, daemon }) => [name, daemon]),
       [
@@ -43,7 +44,7 @@ describe('workers', () => {
     gate.set();
     assert.match(await more, /^crew_[012]$/);
     await Promise.all(futures);
-    assert.deepEqual(pool.statistics(), { workers: 3, queued: 0, running: 0, done: 4, failed: 0, cancelled: 0 });
+    assert.deepEqual(countsOf(pool), { workers: 3, queued: 0, running: 0, done: 4, failed: 0, cancelled: 0 });
   });
 
   check('idleTimeout: one that has nothing to do ends; the next task gets another', async () => {

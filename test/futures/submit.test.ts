@@ -17,6 +17,7 @@ import { Event } from '../../src/threading/index.ts';
 import { check } from '../support/check.ts';
 import { turns, until } from '../support/threads.ts';
 import { broken } from '../threading/fixtures/broken-elsewhere.ts';
+import { countsOf } from './counts.ts';
 import * as tasks from './fixtures/tasks.ts';
 
 describe('submit', () => {
@@ -92,7 +93,7 @@ describe('submit', () => {
       name: 'CloneError',
       message: /^args\[1\]\.a\[0\] can't be copied.*await it first/,
     });
-    assert.deepEqual(pool.statistics(), { workers: 0, queued: 0, running: 0, done: 0, failed: 0, cancelled: 0 });
+    assert.deepEqual(countsOf(pool), { workers: 0, queued: 0, running: 0, done: 0, failed: 0, cancelled: 0 });
   });
 
   check('a module that cannot be imported is the error of the task', async () => {

@@ -1,0 +1,99 @@
+/** The task that runs here, as its function sees it. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { RuntimeError } from '../errors.ts';
+import { heap, ISOLATE, loadValue, park, TASK, TASK_FLAG, THREAD } from '../memory/index.ts';
+
+export type CurrentTask = {
+  /** Aborted when the task is cancelled while it runs, when its `timeout` has passed, and by `shutdown({ cancelFutures: true })`. */
+  readonly signal: AbortSignal;
+  /** Sends a value to the future's `onProgress`. Throws `CloneError` for what can't be copied. */
+  progress(value: unknown): void;
+};
+
+/** @internal One for each task that runs. */
+export class TaskHere implements CurrentTask {
+  readonly #at: number;
+  readonly #report: (value: unknown) => void;
+  #controller: AbortController | undefined;
+  #over: AbortController | undefined;
+  #ended = false;
+
+  constructor(at: number, report: (value: unknown) => void) {
+    this.#at = at;
+    this.#report = report;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      this.#over = new AbortController();
+      const { signal } = this.#controller;
+      // A loop without awaits never gives the event loop its turn: whoever asks the signal looks into shared memory.
+      const aborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')!.get as () => boolean;
+      Object.defineProperty(signal, 'aborted', { get: () => this.#look() || aborted.call(signal), configurable: true });
+      Object.defineProperty(signal, 'throwIfAborted', {
+        value: () => {
+          this.#look();
+          AbortSignal.prototype.throwIfAborted.call(signal);
+        },
+        configurable: true,
+      });
+      if (!this.#look()) {
+        const spot = heap.load(heap.descriptor + ISOLATE.THREAD) + THREAD.SPOT;
+        const asked = (): true | undefined => this.#asked() || undefined;
+        const options = { signal: this.#over.signal, hold: false };
+        park(heap, spot, asked, options).then(
+          () => this.#look(),
+          () => {},
+        );
+      }
+    }
+    return this.#controller.signal;
+  }
+
+  /** Not a method: `const { progress } = currentTask()` is what people write. */
+  readonly progress = (value: unknown): void => {
+    if (!this.#ended) this.#report(value);
+  };
+
+  /** The task has ended: nothing watches any more. */
+  end(): void {
+    this.#ended = true;
+    this.#over?.abort();
+  }
+
+  #asked(): boolean {
+    return !this.#ended && (heap.load(this.#at + TASK.FLAGS) & TASK_FLAG.CANCEL) !== 0;
+  }
+
+  /** Whether it is to stop; the signal knows it from then on. */
+  #look(): boolean {
+    if (!this.#asked()) return false;
+    this.#controller?.abort(loadValue(heap, heap.i32[this.#at + TASK.REASON]));
+    return true;
+  }
+}
+
+/** Of a worker that runs one task at a time. */
+let alone: TaskHere | undefined;
+/** Of one that runs several. */
+const several = new AsyncLocalStorage<TaskHere>();
+
+/** @internal Which task runs until the next call. */
+export function setCurrentTask(task: TaskHere | undefined): void {
+  alone = task;
+}
+
+/** @internal */
+export function runAsTask<R>(task: TaskHere, run: () => R): R {
+  return several.run(task, run);
+}
+
+/** The task that the calling code belongs to. Throws `RuntimeError` outside a task of an executor. */
+export function currentTask(): CurrentTask {
+  const task = several.getStore() ?? alone;
+  if (task === undefined) {
+    throw new RuntimeError('currentTask() is for functions that an executor runs: there is no task here.');
+  }
+  return task;
+}

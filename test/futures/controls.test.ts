@@ -1,0 +1,258 @@
+/** What a task can be told: cancel, timeout, signal, priority, retries; and what it tells: progress, times, events. */
+import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { describe } from 'node:test';
+import {
+  CancelledError,
+  currentTask,
+  type Future,
+  ThreadPoolExecutor,
+  TimeoutError,
+  WorkerCrashedError,
+} from '../../src/futures/index.ts';
+import { i32, Value } from '../../src/shared/index.ts';
+import { Event, setExceptHook } from '../../src/threading/index.ts';
+import { check } from '../support/check.ts';
+import { until } from '../support/threads.ts';
+import * as tasks from './fixtures/controlled.ts';
+import { square } from './fixtures/tasks.ts';
+
+describe('cancel of a task that runs', () => {
+  for (const task of [tasks.spinUntilAborted, tasks.sleepUntilAborted]) {
+    check(`${task.name}: its signal is aborted, and it ends as cancelled`, async () => {
+      await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+      const running = new Event();
+      const future = pool.submit(task as (event: Event) => unknown, running);
+      await running.wait();
+      assert.equal(future.cancel(), false);
+      await assert.rejects(future.result(), CancelledError);
+      assert.equal(future.cancelled(), true);
+      assert.equal(await pool.submit(square, 3), 9);
+      const { done, failed, cancelled } = pool.statistics();
+      assert.deepEqual([done, failed, cancelled], [1, 0, 1]);
+    });
+  }
+
+  check('a task that ends well all the same has a value', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const running = new Event();
+    const future = pool.submit(tasks.spinUntilAskedTo, running);
+    await running.wait();
+    assert.equal(future.cancel(), false);
+    assert.equal(await future, 'stopped by itself');
+    assert.equal(future.cancelled(), false);
+  });
+
+  check('by force: the worker is ended, another takes its place', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const running = new Event();
+    const future = pool.submit(tasks.deaf, running);
+    const next = pool.submit(square, 4);
+    await running.wait();
+    assert.equal(future.cancel({ force: true }), true);
+    assert.equal(future.cancelled(), true);
+    await assert.rejects(future.result(), CancelledError);
+    assert.equal(await next, 16);
+  });
+
+  check('by force, with others on the same worker: they end well', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 3 });
+    const events = [new Event(), new Event(), new Event()];
+    const neighbours = [pool.submit(tasks.deafAsync, events[0]), pool.submit(tasks.deafAsync, events[1])];
+    const future = pool.submit(tasks.sleepUntilAborted, events[2]);
+    for (const event of events) await event.wait();
+    assert.equal(future.cancel({ force: true }), true);
+    for (const neighbour of neighbours) assert.equal(typeof (await neighbour), 'number');
+    assert.equal(pool.statistics().done, 2);
+  });
+
+  check('shutdown({ cancelFutures: true }) asks those that run to stop', async () => {
+    const pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const running = new Event();
+    const future = pool.submit(tasks.spinUntilAborted as (event: Event) => unknown, running);
+    const waiting = pool.submit(square, 1);
+    await running.wait();
+    await pool.shutdown({ cancelFutures: true });
+    assert.deepEqual([future.cancelled(), waiting.cancelled()], [true, true]);
+  });
+});
+
+describe('timeout', () => {
+  check('counts from the start of the task; the future fails, the signal is aborted', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const running = new Event();
+    const timed = pool.with({ timeout: 60 });
+    const futures: Future<unknown>[] = Array.from({ length: 3 }, () =>
+      timed.submit(tasks.sleepUntilAborted as (event: Event) => unknown, running),
+    );
+    // Each waits for those before it, for longer than its timeout in all.
+    for (const future of futures) {
+      await assert.rejects(future.result(), (error: Error) => {
+        assert.ok(error instanceof TimeoutError);
+        assert.equal(error.message, 'The task ran for longer than its timeout of 60 ms.');
+        return true;
+      });
+    }
+    assert.equal(await timed.submit(square, 2), 4);
+  });
+
+  check('by force: a deaf task loses its worker', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const future = pool.with({ timeout: 50, force: true }).submit(tasks.deaf as (event: Event) => unknown, new Event());
+    const next = pool.submit(square, 5);
+    await assert.rejects(future.result(), TimeoutError);
+    assert.equal(await next, 25);
+  });
+
+  check('while this thread is blocked', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const future = pool.with({ timeout: 30 }).submit(tasks.spinUntilAborted as (event: Event) => unknown, new Event());
+    assert.throws(() => future.resultSync({ timeout: 10_000 }), TimeoutError);
+  });
+});
+
+describe('signal', () => {
+  check('withdraws what waits, stops what runs, and rejects with its reason', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const controller = new AbortController();
+    const view = pool.with({ signal: controller.signal });
+    const running = new Event();
+    const first = view.submit(tasks.spinUntilAborted as (event: Event) => unknown, running);
+    const second = view.submit(square, 2);
+    await running.wait();
+    controller.abort(new RangeError('enough'));
+    for (const future of [first, second]) {
+      await assert.rejects(future.result(), { name: 'RangeError', message: 'enough' });
+    }
+    assert.throws(() => view.submit(square, 2), { message: 'enough' });
+    assert.equal(await pool.submit(square, 6), 36);
+  });
+});
+
+describe('priority and retries', () => {
+  check('the lowest number first, equals in their order, those without a priority as 0', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const [running, gate] = [new Event(), new Event()];
+    const order = new Value(i32, 0);
+    const holding = pool.submit(
+      (one: Event, two: Event) => {
+        one.set();
+        two.waitSync();
+      },
+      running,
+      gate,
+    );
+    await running.wait();
+    const all = [
+      pool.submit(tasks.note, order, 3),
+      pool.submit(tasks.note, order, 4),
+      pool.with({ priority: 5 }).submit(tasks.note, order, 5),
+      pool.with({ priority: -1 }).submit(tasks.note, order, 2),
+      pool.with({ priority: -2 }).submit(tasks.note, order, 1),
+    ];
+    gate.set();
+    await Promise.all([holding, ...all]);
+    assert.equal(order.value, 12_345);
+  });
+
+  check('a task that fails is run again, so often', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 2 });
+    const calls = new Value(i32, 0);
+    assert.equal(await pool.with({ retries: 2 }).submit(tasks.failUntil, calls, 3), 3);
+    calls.value = 0;
+    await assert.rejects(pool.with({ retries: 1 }).submit(tasks.failUntil, calls, 3).result(), { message: 'call 2' });
+    const { done, failed } = pool.statistics();
+    assert.deepEqual([done, failed], [1, 1]);
+  });
+
+  check('also when its worker died', async () => {
+    setExceptHook(() => {});
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 2 });
+    const calls = new Value(i32, 0);
+    assert.equal(await pool.with({ retries: 3 }).submit(tasks.dieUntil, calls, 3), 3);
+    calls.value = 0;
+    await assert.rejects(pool.with({ retries: 1 }).submit(tasks.dieUntil, calls, 3).result(), WorkerCrashedError);
+    setExceptHook(undefined);
+  });
+
+  check('map through a view', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 2 });
+    assert.deepEqual(await pool.with({ priority: 1, retries: 1 }).map(square, [1, 2, 3]).toArray(), [1, 4, 9]);
+  });
+});
+
+describe('what a task tells', () => {
+  check('progress, in order, before the result', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const steps: unknown[] = [];
+    const future = pool.submit(tasks.count, 10);
+    future.onProgress((value) => steps.push((value as { step: number }).step));
+    assert.equal(await future, 'counted');
+    assert.deepEqual(steps, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  check('times: how long tasks waited and ran', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    assert.deepEqual(pool.statistics().run, { p50: 0, p99: 0 });
+    await Promise.all([1, 2, 3].map(() => pool.submit(tasks.ident)));
+    const { wait, run } = pool.statistics();
+    assert.ok(run.p50 >= 4 && run.p50 < 1000, `${run.p50} ms`);
+    assert.ok(run.p99 >= run.p50 && wait.p99 > run.p50, `${wait.p99} ms`);
+  });
+
+  check('events on diagnostics channels', async () => {
+    setExceptHook(() => {});
+    const heard: string[] = [];
+    const names = ['telaio:task:submit', 'telaio:task:end', 'telaio:task:fail', 'telaio:worker:crash'];
+    const listeners = names.map((name) => [name, () => heard.push(name.slice('telaio:'.length))] as const);
+    for (const [name, listener] of listeners) subscribe(name, listener);
+    {
+      await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+      await pool.submit(square, 1);
+      await pool.submit(tasks.dieUntil, new Value(i32, 0), 9).exception();
+    }
+    for (const [name, listener] of listeners) unsubscribe(name, listener);
+    assert.deepEqual(heard, ['task:submit', 'task:end', 'task:submit', 'worker:crash', 'task:fail']);
+    setExceptHook(undefined);
+  });
+
+  check('outside a task there is none', () => {
+    assert.throws(() => currentTask(), { name: 'RuntimeError', message: /currentTask\(\) is for functions/ });
+  });
+});
+
+describe('several asynchronous tasks on one worker', () => {
+  check('run at the same time, each with its own currentTask', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 2 });
+    const [one, other] = [new Event(), new Event()];
+    const idents = await Promise.all([pool.submit(tasks.meet, one, other), pool.submit(tasks.meet, other, one)]);
+    assert.equal(idents[0], idents[1]);
+  });
+
+  check('never more than was said, and all get done', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 2, tasksPerWorker: 4 });
+    const started = performance.now();
+    await Promise.all(Array.from({ length: 80 }, () => pool.submit(tasks.ident)));
+    // 80 waits of 5 ms, eight at a time.
+    assert.ok(performance.now() - started >= 45);
+  });
+});
+
+describe('options that are wrong', () => {
+  const rows: [object, RegExp][] = [
+    [{ timout: 1 }, /there is no option timout; there are signal, timeout, priority, retries, force/],
+    [{ timeout: -1 }, /timeout is -1: give milliseconds/],
+    [{ priority: Number.NaN }, /priority is NaN/],
+    [{ retries: 0.5 }, /retries is 0\.5: give a whole number/],
+    [{ signal: {} }, /signal is no AbortSignal/],
+    [{ force: 1 }, /force is 1/],
+  ];
+  for (const [options, message] of rows) {
+    check(`with(${Object.keys(options)})`, async () => {
+      await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+      assert.throws(() => pool.with(options), { message });
+    });
+  }
+});
+
+void until;

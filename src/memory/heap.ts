@@ -143,6 +143,12 @@ export class Heap extends ThreadMemory {
     this.free(address);
   }
 
+  /** The words of a block, with its header; what is behind them belongs to somebody else. */
+  wordsOf(address: number): number {
+    const note = this.i32[this.pages.table + Math.trunc(address / PAGE_WORDS)];
+    return note > 0 ? note * PAGE_WORDS : CLASS_BYTES[-note - 1] / WORD_BYTES;
+  }
+
   /** Gives a block back. For blocks that nobody else can have seen; everything else goes through `release`. */
   free(address: number): void {
     const note = this.i32[this.pages.table + Math.trunc(address / PAGE_WORDS)];

@@ -11,6 +11,7 @@ import { isMainThread } from 'node:worker_threads';
 import { DisposedError } from '../errors.ts';
 import { type Destructor, defineDestructor, type Heap } from './heap.ts';
 import { BLOCK, HOLDINGS, ISOLATE, KIND, type Kind } from './layout.ts';
+import { endWaits } from './parking.ts';
 import { heap as threadHeap } from './thread-heap.ts';
 import { holderOf } from './waits.ts';
 
@@ -55,13 +56,18 @@ export abstract class SharedObject implements Disposable {
     return adoption !== undefined;
   }
 
-  /** Gives this thread's hold of the object back at once; using it here afterwards throws `DisposedError`. */
+  /**
+   * Gives this thread's hold of the object back at once; using it here afterwards throws `DisposedError`, and asynchronous
+   * waits of this thread that are under way reject with it.
+   */
   [Symbol.dispose](): void {
     const address = this[AT];
     if (wrappers.get(address)?.deref() === this) wrappers.delete(address);
     collector.unregister(this);
+    const { name } = this.constructor;
+    endWaits(threadHeap, address, () => disposedError(name));
     dropOrLinger(this[SLOT]);
-    Object.setPrototypeOf(this, disposedPrototype(this.constructor.name));
+    Object.setPrototypeOf(this, disposedPrototype(name));
   }
 
   /** @internal */
@@ -87,9 +93,13 @@ function disposedPrototype(name: string): object {
   return prototype;
 }
 
+function disposedError(name: string): DisposedError {
+  return new DisposedError(`This ${name} was disposed in this thread: make a new one, or dispose it later.`);
+}
+
 function makeDisposedPrototype(name: string): object {
   const fail = (): never => {
-    throw new DisposedError(`This ${name} was disposed in this thread: make a new one, or dispose it later.`);
+    throw disposedError(name);
   };
   const text = (): string => `<disposed ${name}>`;
   const quiet = new Map<PropertyKey, unknown>([

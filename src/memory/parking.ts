@@ -317,6 +317,23 @@ export function park<T>(
   });
 }
 
+/**
+ * Ends this isolate's asynchronous waits at a record that it gives up: they reject. Left alone they would go on reading
+ * words that may soon be somebody else's.
+ */
+export function endWaits(heap: Heap, from: number, reason: () => unknown): void {
+  const watches = stations.get(heap)?.watches;
+  if (watches === undefined || watches.size === 0) return;
+  const to = from + heap.wordsOf(from);
+  for (const watch of [...watches.values()]) {
+    if (watch.spot < from || watch.spot >= to) continue;
+    for (const waiter of [...watch.waiters]) {
+      waiter.leave();
+      waiter.reject(reason());
+    }
+  }
+}
+
 /** setTimeout takes 31 bits. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 

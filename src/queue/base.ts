@@ -72,7 +72,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
     const prepared = this[STORE].prepare(item, options as PutOptions);
     let placed: true | undefined;
     try {
-      if (this.#put(prepared)) return;
+      // Tries at once, but after those of this thread that wait already: a producer's items keep their order.
       placed = await park(this[HEAP], this[AT] + QUEUE.NOT_FULL, () => this.#putWhenRoom(prepared), options);
     } catch (error) {
       drop(prepared);
@@ -125,7 +125,6 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
     signal?.throwIfAborted();
     using batch = new Batch(this[STORE], items, options as ManyOptions<never>);
     while (batch.fill()) {
-      if (this.#putBatch(batch)) continue;
       const timeout = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
       const attempt = () => this.#putBatch(batch);
       if (!(await park(this[HEAP], this[AT] + QUEUE.NOT_FULL, attempt, { timeout, signal }))) {

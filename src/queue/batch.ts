@@ -1,10 +1,12 @@
 /** The items of one `putMany`, encoded a few at a time, so that the iterable may be long, or endless. */
 import { inspect } from 'node:util';
 import type { Heap } from '../memory/index.ts';
-import { drop, type Item } from './item.ts';
+import { drop, type Item, Parcel, Ranked } from './item.ts';
 import type { PutOptions, Store } from './store.ts';
 
 const AT_ONCE = 64;
+/** Of items that take a block of their own, which may be as large as 64 MB: they lie in the heap until there is room. */
+const BLOCKS_AT_ONCE = 4;
 
 /** One priority for all items, or each item's own. */
 export type ManyOptions<T> = { priority?: number | ((item: T) => number) };
@@ -41,10 +43,13 @@ export class Batch implements Disposable {
     this.#items = [];
     this.#from = 0;
     try {
-      while (this.#items.length < AT_ONCE && !this.#exhausted) {
+      let blocks = 0;
+      while (this.#items.length < AT_ONCE && blocks < BLOCKS_AT_ONCE && !this.#exhausted) {
         const next = this.#next();
         if (next.done) break;
-        this.#items.push(this.#store.prepare(next.value, this.#optionsOf(next.value)));
+        const item = this.#store.prepare(next.value, this.#optionsOf(next.value));
+        this.#items.push(item);
+        if (item instanceof Parcel || (item instanceof Ranked && item.value instanceof Parcel)) blocks++;
       }
     } catch (error) {
       if (this.#items.length === 0) throw error;

@@ -42,7 +42,12 @@ export const ranking: Store = {
     try {
       if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
       let index = from;
-      while (index < items.length && insert(heap, at, items[index] as Ranked)) index++;
+      try {
+        while (index < items.length && insert(heap, at, items[index] as Ranked)) index++;
+      } catch (error) {
+        // The heap is exhausted: what is in belongs to the queue. The next call fails at once.
+        if (index === from) throw error;
+      }
       return index - from;
     } finally {
       unlockMutex(heap, at + QUEUE.PUT_MUTEX);

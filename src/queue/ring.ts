@@ -63,13 +63,17 @@ export const ring: Store = {
     try {
       if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
       const most = Math.min(items.length - from, MOST_AT_ONCE);
-      for (let index = 0; index < most && !isFull(heap, at, count); index++) {
-        append(heap, at, items[from + index]);
-        count = (count + 1) | 0;
+      try {
+        for (let index = 0; index < most && !isFull(heap, at, count); index++) {
+          append(heap, at, items[from + index]);
+          count = (count + 1) | 0;
+        }
+      } catch (error) {
+        // The heap is exhausted: what is in belongs to the queue. The next call fails at once.
+        if (count === first) throw error;
       }
       return (count - first) | 0;
     } finally {
-      // Also when the heap is exhausted halfway: what is in is in.
       if (count !== first) heap.store(at + QUEUE.PUT_COUNT, count);
       unlockMutex(heap, at + QUEUE.PUT_MUTEX);
     }

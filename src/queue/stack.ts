@@ -34,7 +34,12 @@ export const stack: Store = {
     try {
       if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
       let index = from;
-      while (index < items.length && push(heap, at, items[index] as number | Parcel)) index++;
+      try {
+        while (index < items.length && push(heap, at, items[index] as number | Parcel)) index++;
+      } catch (error) {
+        // The heap is exhausted: what is in belongs to the queue. The next call fails at once.
+        if (index === from) throw error;
+      }
       return index - from;
     } finally {
       unlockMutex(heap, at + QUEUE.PUT_MUTEX);

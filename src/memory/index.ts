@@ -19,6 +19,7 @@ export {
   holdingsOf,
   isLibraryClass,
   kindOfClass,
+  LET_GO,
   letGo,
   note,
   PUBLISH,

@@ -16,6 +16,8 @@ import { heap as threadHeap } from './thread-heap.ts';
 import { holderOf } from './waits.ts';
 
 export const HEAP: unique symbol = Symbol('telaio.heap');
+/** @internal */
+export const LET_GO: unique symbol = Symbol('telaio.letGo');
 export const AT: unique symbol = Symbol('telaio.address');
 /** A method that is called when an object's address is first asked for: it may be about to leave this thread. */
 export const PUBLISH: unique symbol = Symbol('telaio.publish');
@@ -61,13 +63,18 @@ export abstract class SharedObject implements Disposable {
    * waits of this thread that are under way reject with it.
    */
   [Symbol.dispose](): void {
+    const { name } = this.constructor;
+    endWaits(threadHeap, this[AT], () => disposedError(name));
+    this[LET_GO]();
+  }
+
+  /** @internal The same for a wrapper that was made only to look at the record: waits for it are none of its business. */
+  [LET_GO](): void {
     const address = this[AT];
     if (wrappers.get(address)?.deref() === this) wrappers.delete(address);
     collector.unregister(this);
-    const { name } = this.constructor;
-    endWaits(threadHeap, address, () => disposedError(name));
     dropOrLinger(this[SLOT]);
-    Object.setPrototypeOf(this, disposedPrototype(name));
+    Object.setPrototypeOf(this, disposedPrototype(this.constructor.name));
   }
 
   /** @internal */

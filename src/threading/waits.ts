@@ -10,6 +10,7 @@ import {
   holderOf,
   ISOLATE,
   KIND,
+  LET_GO,
   loadValue,
   PARKED,
   SUPER,
@@ -119,8 +120,10 @@ function textOf(address: number): string | undefined {
   try {
     heap.retain(address);
     // Only for its text: what this thread keeps in reach must not change by looking.
-    using object = wrap(heap, address);
-    return String(object);
+    const object = wrap(heap, address);
+    const text = String(object);
+    object[LET_GO]();
+    return text;
   } catch {
     return undefined;
   }

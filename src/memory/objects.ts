@@ -16,7 +16,6 @@ import { heap as threadHeap } from './thread-heap.ts';
 import { holderOf } from './waits.ts';
 
 export const HEAP: unique symbol = Symbol('telaio.heap');
-/** @internal */
 export const LET_GO: unique symbol = Symbol('telaio.letGo');
 export const AT: unique symbol = Symbol('telaio.address');
 /** A method that is called when an object's address is first asked for: it may be about to leave this thread. */

@@ -122,7 +122,10 @@ export class Future<T> implements PromiseLike<T> {
 
   /** @internal */
   tell(value: unknown): void {
-    for (const listener of this.#progress ?? []) run(() => listener(value));
+    // Not at once: it may come while `submit` runs, before the caller could name a listener.
+    queueMicrotask(() => {
+      for (const listener of this.#progress ?? []) run(() => listener(value));
+    });
   }
 
   /** @internal It has ended because it was asked to. */

@@ -30,6 +30,7 @@ test('a named pipe is read like a file', deadline, async () => {
   using folder = new Folder();
   folder.file('same.ts', SAME);
   fifo(folder, 'in');
+  // It is open, and gives nothing for a while.
   const command = '(sleep 0.1; printf "a\\nb\\n") > in & telaio map same.ts in <(printf "c\\n")';
   assert.deepEqual(await shell(command, folder.path), { code: 0, stdout: 'a\nb\nc\n', stderr: '' });
 });

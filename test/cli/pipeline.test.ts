@@ -246,6 +246,7 @@ test('batches get smaller towards the end, and never so small that they cost mor
 
 test('promises are awaited; results keep the order of the records', deadline, async () => {
   using folder = new Folder();
+  // Each takes its time, and some later ones less than those before them.
   const source = `
     import { setTimeout } from 'node:timers/promises';
     export default async (line: string) => setTimeout(Number(line) % 3, line);`;

@@ -5,11 +5,9 @@ import { test } from 'node:test';
 import { SinkError } from '../../src/cli/errors.ts';
 import { SqliteSink } from '../../src/cli/sinks/sqlite.ts';
 import { csvText, resultWriter } from '../../src/cli/worker/write-results.ts';
-import { Folder, type Outcome, telaio } from './telaio.ts';
+import { Folder, mapTo, type Outcome, rowsOf } from './telaio.ts';
 
 const deadline = { timeout: 20_000 };
-
-let modules = 0;
 
 /** Maps the numbers from 0 to `count` through a function given as source, `n` being its argument. */
 async function mapNumbers(
@@ -19,17 +17,8 @@ async function mapNumbers(
   to: string,
   ...options: string[]
 ): Promise<Outcome> {
-  const target = folder.file(`target${modules++}.ts`, `export default (n: any): any => ${source}`);
-  const stdin = Array.from({ length: count }, (_, n) => `${n}\n`).join('');
-  return await telaio(['map', target, '--from', 'ndjson', '--to', to, ...options], { stdin });
-}
-
-function rowsOf(path: string, sql: string): Record<string, unknown>[] {
-  using db = new DatabaseSync(path);
-  return db
-    .prepare(sql)
-    .all()
-    .map((row) => ({ ...row }));
+  const numbers = Array.from({ length: count }, (_, n) => n);
+  return await mapTo(folder, to, `((n: any): any => ${source})(record)`, numbers, ...options);
 }
 
 test('SQLite: what comes after the first hundred rows is not converted to their type', deadline, async () => {

@@ -1,30 +1,11 @@
 /** Sinks: what stands in them, and what is left when they fail. */
 import assert from 'node:assert/strict';
 import { symlinkSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { SqliteSink } from '../../src/cli/sinks/sqlite.ts';
-import { Folder, telaio } from './telaio.ts';
+import { Folder, mapTo, rowsOf } from './telaio.ts';
 
 const deadline = { timeout: 20_000 };
-
-let modules = 0;
-
-/** Maps one line a value through a function given as source, `record` being its argument. */
-async function mapTo(folder: Folder, to: string, source: string, records: unknown[], ...options: string[]) {
-  // A name of its own: Node imports a file once.
-  const target = folder.file(`target${modules++}.ts`, `export default (record: any) => ${source}`);
-  const stdin = records.map((record) => `${JSON.stringify(record)}\n`).join('');
-  return await telaio(['map', target, '--from', 'ndjson', '--to', to, ...options], { stdin });
-}
-
-function rowsOf(path: string, sql: string): Record<string, unknown>[] {
-  using db = new DatabaseSync(path);
-  return db
-    .prepare(sql)
-    .all()
-    .map((row) => ({ ...row }));
-}
 
 test('standard output: strings as lines, other values as JSON, undefined left out', deadline, async () => {
   using folder = new Folder();

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { BackendFactory } from '../../src/cli/backend.ts';
@@ -46,6 +47,30 @@ export async function telaio(
   const input = stdin instanceof Readable ? stdin : Readable.from([Buffer.from(stdin)], { objectMode: false });
   const code = await main(argv, { stdin: input, stdout, stderr, backend });
   return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+let modules = 0;
+
+/** Maps one line a value through a function given as source, `record` being its argument. */
+export async function mapTo(
+  folder: Folder,
+  to: string,
+  source: string,
+  records: unknown[],
+  ...options: string[]
+): Promise<Outcome> {
+  // A name of its own: Node imports a file once.
+  const target = folder.file(`target${modules++}.ts`, `export default (record: any) => ${source}`);
+  const stdin = records.map((record) => `${JSON.stringify(record)}\n`).join('');
+  return await telaio(['map', target, '--from', 'ndjson', '--to', to, ...options], { stdin });
+}
+
+export function rowsOf(path: string, sql: string): Record<string, unknown>[] {
+  using db = new DatabaseSync(path);
+  return db
+    .prepare(sql)
+    .all()
+    .map((row) => ({ ...row }));
 }
 
 export class Collector extends Writable {

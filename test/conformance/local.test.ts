@@ -1,33 +1,30 @@
 /** What CPython promises of `threading.local`, a test a promise. A subclass has attributes; the plain one has `value`. */
 import assert from 'node:assert/strict';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { BLOCK, heap, KIND } from '../../src/memory/index.ts';
 import { Atomic, i32 } from '../../src/shared/index.ts';
-import { Event, Semaphore, sleepSync, Thread, ThreadLocal } from '../../src/threading/index.ts';
+import {
+  Barrier,
+  currentThread,
+  Event,
+  mainThread,
+  Semaphore,
+  Thread,
+  ThreadLocal,
+} from '../../src/threading/index.ts';
 import { check } from '../support/check.ts';
-
-setFlagsFromString('--expose-gc');
-const gc = runInNewContext('gc') as () => void;
-
-/** Collects until something is gone; the test's deadline ends it otherwise. */
-async function collected(gone: () => boolean): Promise<void> {
-  while (!gone()) {
-    await new Promise((resolve) => setImmediate(resolve));
-    gc();
-  }
-}
+import { collected } from '../support/collected.ts';
 
 class Empty extends ThreadLocal {
   declare x?: number;
 }
 
+/** Its constructor goes on when all the threads are in theirs; the main thread's doesn't wait for anybody. */
 class Slow extends ThreadLocal {
   x = -1;
 
-  constructor() {
-    super();
-    sleepSync(10);
+  constructor(inside: Barrier) {
+    super(inside);
+    if (currentThread() !== mainThread()) inside.waitSync();
   }
 }
 
@@ -40,16 +37,10 @@ check(
       ((globalThis as { refs?: WeakRef<object>[] }).refs ??= []).push(new WeakRef(local.value));
     };
     const left = async (): Promise<number> => {
-      const { setFlagsFromString } = await import('node:v8');
-      const { runInNewContext } = await import('node:vm');
-      setFlagsFromString('--expose-gc');
-      const collect = runInNewContext('gc') as () => void;
       const refs = (globalThis as { refs?: WeakRef<object>[] }).refs ?? [];
-      for (let turn = 0; turn < 10; turn++) {
-        await new Promise((resolve) => setImmediate(resolve));
-        collect();
-      }
-      return refs.filter((ref) => ref.deref() !== undefined).length;
+      const live = (): number => refs.filter((ref) => ref.deref() !== undefined).length;
+      await collected(() => live() <= 1, 10);
+      return live();
     };
     for (const count of [20, 50, 100]) {
       const local = new ThreadLocal<object | undefined>();
@@ -63,16 +54,20 @@ check(
 check(
   'a slow constructor and the first write in each of ten threads do not race (BaseLocalTest.test_derived)',
   async () => {
-    const local = new Slow();
-    const write = (given: Slow, n: number): number => {
+    const [inside, written] = [new Barrier(10), new Barrier(10)];
+    const local = new Slow(inside);
+    const write = (given: Slow, n: number, all: Barrier): number => {
       given.x = n;
-      sleepSync(5);
+      all.waitSync();
       return given.x;
     };
-    const threads = Array.from({ length: 10 }, (_, n) => new Thread({ target: write, args: [local, n] }).start());
+    const threads = Array.from({ length: 10 }, (_, n) =>
+      new Thread({ target: write, args: [local, n, written] }).start(),
+    );
     for (const [n, thread] of threads.entries()) assert.equal(await thread.result(), n);
     assert.equal(local.x, -1);
   },
+  { timeout: 60_000 },
 );
 
 check(
@@ -181,9 +176,10 @@ check(
       address = Number.parseInt(/#([0-9a-f]+)/.exec(String(owner.local))![1], 16);
       return new WeakRef(owner);
     })();
-    await collected(() => ref.deref() === undefined);
+    assert.equal(await collected(() => ref.deref() === undefined), true);
     // The record in the heap goes with it.
-    await collected(() => heap.kind(address) !== KIND.LOCAL || heap.i32[address + BLOCK.COUNT] === 0);
+    const gone = (): boolean => heap.kind(address) !== KIND.LOCAL || heap.i32[address + BLOCK.COUNT] === 0;
+    assert.equal(await collected(gone), true);
   },
 );
 

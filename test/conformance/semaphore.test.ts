@@ -1,28 +1,15 @@
-/** What CPython promises of `threading.Semaphore`, a test a promise. */
+/** What CPython promises of `threading.Semaphore`, a test a promise; also what it promises of both kinds. */
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { i32, Value } from '../../src/shared/index.ts';
-import { Semaphore, Thread } from '../../src/threading/index.ts';
+import { BoundedSemaphore, Semaphore, Thread } from '../../src/threading/index.ts';
 import { check } from '../support/check.ts';
 import { until } from '../support/threads.ts';
 import { takePermit, takeTwoPermits, tryTwoPermits } from './fixtures/locks.ts';
 import { isAbout, resultsOf, startAll, timed } from './fixtures/threads.ts';
 
-check('a negative number of permits is refused (BaseSemaphoreTests.test_constructor)', () => {
-  for (const value of [-1, -(2 ** 31), -Infinity]) assert.throws(() => new Semaphore(value), RangeError);
-  assert.equal(new Semaphore(0).tryAcquire(), undefined);
-});
-
-check('dropped while taken, it neither blocks nor fails (BaseSemaphoreTests.test_acquire_destroy)', () => {
-  const semaphore = new Semaphore();
-  semaphore.acquireSync();
-  semaphore[Symbol.dispose]();
-  assert.throws(() => semaphore.release(), { name: 'DisposedError' });
-});
-
 /** Ten threads take two permits each, of seven; `release` gives n back. */
-async function contend(release: (semaphore: Semaphore, n: number) => void): Promise<void> {
-  const semaphore = new Semaphore(7);
+async function contend(semaphore: Semaphore, release: (n: number) => void): Promise<void> {
   semaphore.acquireSync();
   const taken = new Value(i32, 0);
   const threads = startAll(10, takeTwoPermits, [semaphore, taken]);
@@ -33,61 +20,82 @@ async function contend(release: (semaphore: Semaphore, n: number) => void): Prom
     await until(() => taken.value === passed && semaphore.statistics().value === 0);
     await until(() => semaphore.statistics().waiting === threads.filter((thread) => thread.isAlive()).length);
     assert.equal(taken.value, passed);
+    assert.equal(semaphore.tryAcquire(), undefined);
   }
   await expect(6);
-  release(semaphore, 7);
+  release(7);
   await expect(7);
-  release(semaphore, 6);
+  release(6);
   await expect(6);
-  assert.equal(semaphore.tryAcquire(), undefined);
-  release(semaphore, 1);
+  release(1);
   await expect(1);
   assert.deepEqual(await resultsOf(threads), Array(10).fill([true, true]));
   assert.deepEqual(semaphore.statistics(), { waiting: 0, value: 0 });
 }
 
-check('never more pass than were released, one by one (BaseSemaphoreTests.test_acquire_contended)', () =>
-  contend((semaphore, n) => {
-    for (let each = 0; each < n; each++) semaphore.release();
-  }),
-);
+for (const Kind of [Semaphore, BoundedSemaphore]) {
+  const { name } = Kind;
 
-check('a release of n lets n through (BaseSemaphoreTests.test_multirelease)', () =>
-  contend((semaphore, n) => semaphore.release(n)),
-);
+  check(`${name}: a negative number of permits is refused (BaseSemaphoreTests.test_constructor)`, () => {
+    for (const value of [-1, -(2 ** 31), -Infinity]) assert.throws(() => new Kind(value), RangeError);
+    assert.equal(new Kind(0).tryAcquire(), undefined);
+  });
 
-check('tried from five threads, there are three (BaseSemaphoreTests.test_try_acquire_contended)', async () => {
-  const semaphore = new Semaphore(4);
-  semaphore.acquireSync();
-  const results = await resultsOf(startAll(5, tryTwoPermits, [semaphore]));
-  assert.equal(results.flat().filter((got) => got).length, 3);
-  assert.equal(results.flat().length, 10);
-});
+  check(`${name}: dropped while taken, it neither blocks nor fails (BaseSemaphoreTests.test_acquire_destroy)`, () => {
+    const semaphore = new Kind();
+    semaphore.acquireSync();
+    semaphore[Symbol.dispose]();
+    assert.throws(() => semaphore.release(), { name: 'DisposedError' });
+  });
 
-check(
-  'a wait has its time, and ends with a permit if one comes (BaseSemaphoreTests.test_acquire_timeout)',
-  async () => {
-    const semaphore = new Semaphore(2);
-    const got = (): boolean => semaphore.acquireSync({ timeout: 5 }) !== undefined;
-    assert.deepEqual([got(), got(), got()], [true, true, false]);
+  check(`${name}: never more pass than were released, one by one (BaseSemaphoreTests.test_acquire_contended)`, () => {
+    const semaphore = new Kind(7);
+    return contend(semaphore, (n) => {
+      for (let each = 0; each < n; each++) semaphore.release();
+    });
+  });
+
+  check(`${name}: a release of n lets n through (BaseSemaphoreTests.test_multirelease)`, () => {
+    const semaphore = new Kind(7);
+    return contend(semaphore, (n) => semaphore.release(n));
+  });
+
+  check(
+    `${name}: tried from five threads, there are three (BaseSemaphoreTests.test_try_acquire_contended)`,
+    async () => {
+      const semaphore = new Kind(4);
+      semaphore.acquireSync();
+      const results = await resultsOf(startAll(5, tryTwoPermits, [semaphore]));
+      assert.equal(results.flat().filter((got) => got).length, 3);
+      assert.equal(results.flat().length, 10);
+    },
+  );
+
+  check(
+    `${name}: a wait has its time, and ends with a permit if one comes (BaseSemaphoreTests.test_acquire_timeout)`,
+    async () => {
+      const semaphore = new Kind(2);
+      const got = (): boolean => semaphore.acquireSync({ timeout: 5 }) !== undefined;
+      assert.deepEqual([got(), got(), got()], [true, true, false]);
+      semaphore.release();
+      assert.equal(got(), true);
+      for (const wait of [() => semaphore.acquireSync({ timeout: 200 }), () => semaphore.acquire({ timeout: 200 })]) {
+        const ms = await timed(async () => assert.equal(await wait(), undefined));
+        assert.ok(isAbout(ms, 200), `${ms} ms`);
+      }
+    },
+  );
+
+  check(`${name}: without a number it is one permit (BaseSemaphoreTests.test_default_value)`, async () => {
+    const semaphore = new Kind();
+    semaphore.acquireSync();
+    const thread = new Thread({ target: takePermit, args: [semaphore] }).start();
+    await until(() => semaphore.statistics().waiting === 1);
+    assert.equal(thread.isAlive(), true);
     semaphore.release();
-    assert.equal(got(), true);
-    for (const wait of [() => semaphore.acquireSync({ timeout: 200 }), () => semaphore.acquire({ timeout: 200 })]) {
-      const ms = await timed(async () => assert.equal(await wait(), undefined));
-      assert.ok(isAbout(ms, 200), `${ms} ms`);
-    }
-  },
-);
-
-check('without a number it is one permit (BaseSemaphoreTests.test_default_value)', async () => {
-  const semaphore = new Semaphore();
-  semaphore.acquireSync();
-  const thread = new Thread({ target: takePermit, args: [semaphore] }).start();
-  await until(() => semaphore.statistics().waiting === 1);
-  assert.equal(thread.isAlive(), true);
-  semaphore.release();
-  assert.equal(await thread.result(), true);
-});
+    assert.equal(await thread.result(), true);
+  });
+}
 
 check('a release without an acquire makes one more (SemaphoreTests.test_release_unacquired)', () => {
   const semaphore = new Semaphore(1);

@@ -9,13 +9,13 @@ import { Queue } from '../../src/queue/index.ts';
 import { i32, Value } from '../../src/shared/index.ts';
 import { Event, enumerate, Lock, setExceptHook, Thread } from '../../src/threading/index.ts';
 import { check } from '../support/check.ts';
-import { isolates } from '../support/isolates.ts';
+import { collected } from '../support/collected.ts';
+import { isBlocked } from '../support/isolates.ts';
 import { until } from '../support/threads.ts';
 import * as targets from './fixtures/targets.ts';
-import { collected, startAll } from './fixtures/threads.ts';
+import { startAll } from './fixtures/threads.ts';
 
-const blocked = (ident: number | undefined): boolean =>
-  isolates(heap).some((row) => row.ident === ident && row.parked !== undefined);
+const blocked = (ident: number | undefined): boolean => isBlocked(heap, ident);
 
 check('ten threads run, and the last wakes the main thread (ThreadRunningTests.test_starting_threads)', () => {
   const count = new Value(i32, 0);
@@ -90,7 +90,7 @@ check('one that is dropped unjoined runs on (ThreadRunningTests.test_joinable_no
     const target = (open: Event): boolean => open.waitSync();
     return new WeakRef(new Thread({ target, args: [gate] }).start());
   })();
-  await collected(dropped);
+  await collected(() => dropped.deref() === undefined);
   assert.equal(done.isSet(), false);
   gate.set();
   assert.equal(await done.wait(), true);

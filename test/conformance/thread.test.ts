@@ -16,10 +16,11 @@ import { i32, Value } from '../../src/shared/index.ts';
 import * as threading from '../../src/threading/index.ts';
 import { currentThread, Event, enumerate, getIdent, mainThread, Semaphore, Thread } from '../../src/threading/index.ts';
 import { check } from '../support/check.ts';
+import { collected } from '../support/collected.ts';
 import { until } from '../support/threads.ts';
 import { type RunOptions, run } from '../threading/program.ts';
 import * as targets from './fixtures/targets.ts';
-import { collected, resultsOf } from './fixtures/threads.ts';
+import { resultsOf } from './fixtures/threads.ts';
 
 const file = new URL('./fixtures/programs.ts', import.meta.url);
 const SLOW = { timeout: 60_000 };
@@ -157,7 +158,7 @@ check(
       return [thread as never, new WeakRef(held)];
     };
     const [thread, args] = make((made) => void made.start().joinSync());
-    assert.equal(await collected(args), true);
+    assert.equal(await collected(() => args.deref() === undefined), true);
     assert.equal(thread.isAlive(), false);
   },
 );
@@ -205,7 +206,7 @@ check('a thread that nobody joins leaves nothing (ThreadTests.test_leak_without_
   const bytes = heap.usedBytes();
   for (let round = 0; round < 100; round++) start();
   await until(() => enumerate().length === before);
-  assert.equal(await collected(first), true);
+  assert.equal(await collected(() => first.deref() === undefined), true);
   assert.ok(heap.usedBytes() - bytes <= 2 ** 20, `${heap.usedBytes() - bytes} bytes more`);
 });
 

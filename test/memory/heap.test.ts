@@ -103,7 +103,7 @@ check(
 );
 
 check('a thread that is killed while it allocates leaves a heap that works, and its free blocks', async () => {
-  for (let round = 0; round < rounds(10, 1000); round++) {
+  for (let round = 0; round < rounds(10, 500); round++) {
     const dead = start('churnForEver', round * 1000);
     await until(() => dead.progress > 100 + round * 97);
     await dead.terminate();

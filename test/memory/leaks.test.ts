@@ -20,7 +20,7 @@ check(
   () => {
     const lock = new Lock();
     const text = 'x'.repeat(3000);
-    assertFlat(rounds(200_000, 5_000_000), (number) => {
+    assertFlat(rounds(200_000, 2_000_000), (number) => {
       const message = storeValue(heap, number % 4 ? { lock, number } : { lock, text });
       assert.equal((loadValue(heap, message) as { lock: Lock }).lock, lock);
       heap.release(message);
@@ -35,21 +35,21 @@ check('items that are refused, that find no room, or come too late', () => {
   const lock = new Lock();
   queue.putSync(0);
   const big = 'x'.repeat(5000);
-  assertFlat(rounds(5_000, 500_000), () => {
+  assertFlat(rounds(5_000, 100_000), () => {
     assert.equal(queue.tryPut({ lock, big }), false);
     assert.throws(() => queue.tryPut({ lock, big, bad: Symbol('here') }), /value\.bad/);
     assert.throws(() => queue.putSync([lock, big], { timeout: 0 }), { name: 'Full' });
   });
   const over = new Queue<unknown>();
   over.shutdown();
-  assertFlat(rounds(5_000, 500_000), () => assert.throws(() => over.putSync([lock, big]), { name: 'ShutDown' }));
+  assertFlat(rounds(5_000, 100_000), () => assert.throws(() => over.putSync([lock, big]), { name: 'ShutDown' }));
   assert.equal(heap.load(addressOf(lock) + 1), 1);
 });
 
 check('waits on a condition, and objects that are disposed', () => {
   const condition = new Condition();
   using _guard = condition.acquireSync();
-  assertFlat(rounds(5_000, 500_000), () => {
+  assertFlat(rounds(5_000, 100_000), () => {
     condition.waitSync({ timeout: 0 });
     new Lock()[Symbol.dispose]();
     const queue = new Queue<unknown>();

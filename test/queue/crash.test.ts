@@ -33,7 +33,7 @@ function describeCrashes(
       const queue = new Queue<unknown>(maxSize);
       await using survivor = start(other, queue);
       await survivor.running();
-      for (let round = 0; round < rounds(8, 2000); round++) {
+      for (let round = 0; round < rounds(8, 400); round++) {
         await using dead = start(victim, queue);
         const before = survivor.progress;
         // Another moment each time: 0 to 700 steps in, whatever it is doing then.
@@ -75,7 +75,7 @@ check('a worker that dies in an asynchronous get leaves no trace, and its item g
 });
 
 check('what a dead consumer was about to take is there for the next', async () => {
-  for (let round = 0; round < rounds(4, 500); round++) {
+  for (let round = 0; round < rounds(4, 200); round++) {
     const queue = new Queue<number>();
     await using dead = start('getOnce', queue);
     await dead.parked();

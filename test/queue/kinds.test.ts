@@ -13,7 +13,7 @@ const start = threadsOf(new URL('./fixtures/roles.ts', import.meta.url));
 
 const countOf = (object: { [AT]: number }): number => heap.load(object[AT] + BLOCK.COUNT);
 
-for (const Kind of [LifoQueue, PriorityQueue, SimpleQueue] as (new () => Queue<number>)[]) {
+for (const Kind of [Queue, LifoQueue, PriorityQueue, SimpleQueue] as (new () => Queue<number>)[]) {
   describeWaits({
     name: `${Kind.name}.get`,
     timedOut: { error: Empty },
@@ -205,7 +205,9 @@ for (const Kind of [Queue, LifoQueue, PriorityQueue, SimpleQueue] as (new () => 
     const queue = new Kind();
     for (const most of [0, -1, 1.5, Number.NaN, '3' as never]) {
       for (const call of ['getMany', 'getManySync', 'tryGetMany'] as const) {
-        const refused = new RegExp(`^${call}\\(${most}\\): give how many items at most, a whole number from 1 on\\.$`);
+        const refused = new RegExp(
+          `^${call}\\(${inspect(most)}\\): give how many items at most, a whole number from 1 on\\.$`,
+        );
         await assert.rejects(async () => queue[call](most), { name: 'RangeError', message: refused });
       }
     }

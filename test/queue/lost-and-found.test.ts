@@ -29,7 +29,7 @@ for (const [name, make] of kinds) {
     check(
       `${name}: producers die, ${at} at a time: what they have put is there, each item once`,
       async () => {
-        for (let round = 0; round < rounds(3, 500); round++) {
+        for (let round = 0; round < rounds(3, 100); round++) {
           const queue = make();
           await using first = start('putNumbered', queue, 0, at);
           await using second = start('putNumbered', queue, 500_000, at);
@@ -84,7 +84,7 @@ for (const [name, make] of kinds) {
         let deaths = 0;
         await using survivor = start('mark', queue, at);
         await survivor.running();
-        for (let round = 0; round < rounds(4, 1000); round++) {
+        for (let round = 0; round < rounds(4, 150); round++) {
           await using dead = start('mark', queue, at);
           await dead.running();
           const enough = (round * 53) % 200;
@@ -114,7 +114,7 @@ for (const [name, make] of kinds) {
 
   if (!name.includes('20')) continue;
   check(`${name}: a producer that dies while it waits gives back what it holds`, async () => {
-    for (let round = 0; round < rounds(3, 500); round++) {
+    for (let round = 0; round < rounds(3, 100); round++) {
       const queue = make() as unknown as Queue<unknown>;
       const lock = new Lock();
       for (let item = 0; item < 20; item++) queue.putSync(item);
@@ -137,7 +137,7 @@ for (const [name, Kind] of [
   ['PriorityQueue', PriorityQueue],
 ] as const) {
   check(`${name}: consumers die, and nobody else takes: the producers fill it up all the same`, async () => {
-    for (let round = 0; round < rounds(5, 1000); round++) {
+    for (let round = 0; round < rounds(5, 300); round++) {
       const queue = new Kind<unknown>(2);
       await using dead = start('drainAll', queue);
       await using maker = start('flood', queue);
@@ -156,7 +156,7 @@ check(
     const queue = new Queue<unknown>(4);
     const large = new Uint8Array(2 ** 20);
     let before = 0;
-    for (let round = 0; round < rounds(12, 1000); round++) {
+    for (let round = 0; round < rounds(12, 300); round++) {
       await using dead = start('drainAll', queue);
       await until(() => {
         queue.tryPut(large);

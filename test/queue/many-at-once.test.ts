@@ -6,6 +6,7 @@ import { LifoQueue, PriorityQueue, Queue } from '../../src/queue/index.ts';
 import { Lock } from '../../src/sync/index.ts';
 import { check, rounds } from '../support/check.ts';
 import { settled, threadsOf, until } from '../support/threads.ts';
+import { assertExactlyOnce, type Taken } from './exactly-once.ts';
 
 const start = threadsOf(new URL('./fixtures/roles.ts', import.meta.url));
 const numbers = (count: number, from = 0): number[] => Array.from({ length: count }, (_, index) => from + index);
@@ -145,21 +146,8 @@ for (const Kind of [Queue, LifoQueue, PriorityQueue]) {
       for (const maker of makers) await maker.result();
       assert.equal(await queue.join({ timeout: 15_000 }), true);
       queue.shutdown();
-      const outcomes = (await Promise.all(takers.map((taker) => taker.result()))) as { taken: [number, number][] }[];
-      const seen = new Set<number>();
-      for (const { taken } of outcomes) {
-        const last = new Map<number, number>();
-        for (const [producer, number] of taken) {
-          if (Kind === Queue) assert.ok(number > (last.get(producer) ?? -1), 'each producer’s in its order');
-          last.set(producer, number);
-          seen.add(producer * 1_000_000 + number);
-        }
-      }
-      assert.equal(
-        outcomes.reduce((sum, { taken }) => sum + taken.length, 0),
-        producers * count,
-      );
-      assert.equal(seen.size, producers * count);
+      const outcomes = (await Promise.all(takers.map((taker) => taker.result()))) as Taken[];
+      assertExactlyOnce(outcomes, producers, count, Kind === Queue);
     });
   }
 }

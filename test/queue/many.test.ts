@@ -3,27 +3,9 @@ import assert from 'node:assert/strict';
 import { Queue } from '../../src/queue/index.ts';
 import { check, rounds } from '../support/check.ts';
 import { threadsOf, until } from '../support/threads.ts';
+import { assertExactlyOnce, type Taken } from './exactly-once.ts';
 
 const start = threadsOf(new URL('./fixtures/roles.ts', import.meta.url));
-
-type Taken = { taken: [number, number][]; largest?: number };
-
-function assertExactlyOnce(outcomes: Taken[], producers: number, count: number): void {
-  const seen = new Set<number>();
-  for (const { taken } of outcomes) {
-    const last = new Map<number, number>();
-    for (const [producer, number] of taken) {
-      assert.ok(number > (last.get(producer) ?? -1), `producer ${producer}: ${number} after ${last.get(producer)}`);
-      last.set(producer, number);
-      seen.add(producer * 1_000_000 + number);
-    }
-  }
-  assert.equal(
-    outcomes.reduce((sum, { taken }) => sum + taken.length, 0),
-    producers * count,
-  );
-  assert.equal(seen.size, producers * count);
-}
 
 for (const [producers, consumers, turning, maxSize] of [
   [1, 1, 0, 10],

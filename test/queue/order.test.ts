@@ -103,7 +103,7 @@ for (const [Kind, next] of [
             const put = (): void =>
               queue.putManySync(
                 each.entries.map((candidate) => candidate.item),
-                { timeout: 0, priority: priorityOf },
+                Kind === PriorityQueue ? { timeout: 0, priority: priorityOf } : { timeout: 0 },
               );
             if (fitting === each.entries.length) put();
             else assert.throws(put, (error: Full) => error instanceof Full && error.placed === fitting);

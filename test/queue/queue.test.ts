@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { CloneError, Empty, Full, RuntimeError, ShutDown } from '../../src/errors.ts';
+import { CloneError, Full, RuntimeError, ShutDown } from '../../src/errors.ts';
 import { functionCodec, heap } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
 import { Condition, Event, Lock, RLock, Semaphore } from '../../src/sync/index.ts';
@@ -9,22 +9,6 @@ import { settled, threadsOf, turns, until } from '../support/threads.ts';
 import { describeWaits } from '../support/wait-contract.ts';
 
 const start = threadsOf(new URL('./fixtures/roles.ts', import.meta.url));
-
-describeWaits({
-  name: 'Queue.get',
-  timedOut: { error: Empty },
-  scene() {
-    const queue = new Queue<number>();
-    return {
-      wait: (options) => queue.get(options),
-      waitSync: (options) => queue.getSync(options),
-      waiting: () => queue.statistics().getters,
-      satisfy: () => queue.put(1),
-      after: (outcome) => assert.equal(outcome, 1),
-      blocked: () => start('getOnce', queue),
-    };
-  },
-});
 
 describeWaits({
   name: 'Queue.put',

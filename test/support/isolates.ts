@@ -1,54 +1,52 @@
-/** Who waits for whom, read from the isolate table of the shared heap: what a test that has run out of time prints. */
-import { type Heap, ISOLATE, ISOLATE_STATE, KIND, LOCK, MAX_ISOLATES, RLOCK } from '../../src/memory/index.ts';
+/** Who waits for whom, in addresses and idents: what a test that has run out of time prints, on whatever floor it is. */
+import {
+  type AsyncWait,
+  asyncWaits,
+  type BlockingWait,
+  blockingWaits,
+  type Heap,
+  ISOLATE,
+  ISOLATE_STATE,
+  KIND,
+  MAX_ISOLATES,
+} from '../../src/memory/index.ts';
 
-const KIND_NAMES = Object.keys(KIND);
-
-export type IsolateRow = {
-  descriptor: number;
-  ident: number;
-  nativeId: number;
-  /** The object it blocks on, and of which kind; undefined while it runs. */
-  parked?: { object: number; kind: string; sinceMs: number; holder?: number };
-};
+export type Isolate = { descriptor: number; ident: number; nativeId: number };
 
 /** Every isolate that uses the heap now. */
-export function isolates(heap: Heap): IsolateRow[] {
-  const rows: IsolateRow[] = [];
+export function isolates(heap: Heap): Isolate[] {
+  const found: Isolate[] = [];
   for (let slot = 0; slot < MAX_ISOLATES; slot++) {
     const descriptor = heap.isolates + slot * ISOLATE.WORDS;
     if (heap.load(descriptor + ISOLATE.STATE) !== ISOLATE_STATE.LIVE) continue;
-    const row: IsolateRow = {
-      descriptor,
-      ident: heap.load(descriptor + ISOLATE.IDENT),
-      nativeId: heap.i32[descriptor + ISOLATE.NATIVE_ID],
-    };
-    if (heap.load(descriptor + ISOLATE.PARKED_SPOT) !== 0) {
-      const object = heap.i32[descriptor + ISOLATE.PARKED_OBJECT];
-      const kind = heap.kind(object);
-      const since = heap.f64[(descriptor + ISOLATE.PARKED_SINCE) >> 1];
-      const sinceMs = Math.round(performance.timeOrigin + performance.now() - since);
-      row.parked = { object, kind: KIND_NAMES[kind] ?? `kind ${kind}`, sinceMs };
-      const holder =
-        kind === KIND.LOCK
-          ? heap.load(object + LOCK.STATE)
-          : kind === KIND.RLOCK
-            ? heap.load(object + RLOCK.OWNER)
-            : undefined;
-      if (holder !== undefined) row.parked.holder = holder;
-    }
-    rows.push(row);
+    const ident = heap.load(descriptor + ISOLATE.IDENT);
+    found.push({ descriptor, ident, nativeId: heap.i32[descriptor + ISOLATE.NATIVE_ID] });
   }
-  return rows;
+  return found;
 }
 
-/** The same as lines of text. */
+/** Whether the thread blocks now. */
+export function isBlocked(heap: Heap, ident: number | undefined): boolean {
+  return blockingWaits(heap).some((wait) => wait.ident === ident);
+}
+
+/** A line for every isolate: what it waits for. */
 export function whoWaits(heap: Heap): string {
-  return isolates(heap)
-    .map(({ ident, nativeId, parked }) => {
-      if (!parked) return `  thread ident=${ident} tid=${nativeId}: runs, or turns its event loop`;
-      const { object, kind, sinceMs, holder } = parked;
-      const held = holder === undefined ? '' : holder > 0 ? `, held by ident=${holder}` : `, state ${holder}`;
-      return `  thread ident=${ident} tid=${nativeId}: blocked ${sinceMs} ms on ${kind} #${object.toString(16)}${held}`;
-    })
-    .join('\n');
+  const now = performance.timeOrigin + performance.now();
+  const kinds = new Map<number, string>(Object.entries(KIND).map(([name, kind]) => [kind, name]));
+  const one = ({ object, since, holder }: BlockingWait | (AsyncWait & { holder?: number })): string => {
+    const kind = object === 0 ? 0 : heap.kind(object);
+    const held = holder ? `, held by ident=${holder}` : '';
+    return `${Math.round(now - since)} ms on ${kinds.get(kind) ?? `kind ${kind}`} #${object.toString(16)}${held}`;
+  };
+  const blocking = blockingWaits(heap);
+  // Each thread watches its own record, for its interruption.
+  const asynchronous = asyncWaits(heap).filter(({ object, record }) => object !== record);
+  const lines = isolates(heap).map(({ descriptor, ident, nativeId }) => {
+    const [blocked] = blocking.filter((wait) => wait.descriptor === descriptor);
+    const tasks = asynchronous.filter((wait) => wait.descriptor === descriptor).map(one);
+    const what = [blocked ? `blocked ${one(blocked)}` : 'runs, or turns its event loop', ...tasks];
+    return `  thread ident=${ident} tid=${nativeId}: ${what.join('; a task waits ')}`;
+  });
+  return lines.join('\n');
 }

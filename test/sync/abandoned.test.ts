@@ -59,7 +59,7 @@ describe('terminated at a random instant', () => {
           const at = roles.newLedger();
           const [stop, running] = [new Event(), new Event()];
           const survivor = new Thread({ target: roles.takeTurns, args: [lock, at, stop, running] }).start();
-          for (let round = 0; round < rounds(12, 1500); round++) {
+          for (let round = 0; round < rounds(12, 300); round++) {
             const up = new Event();
             const victims = [0, 1].map(() => new Thread({ target, args: [lock, at, stop, up] }).start());
             // Most die at work, some before.
@@ -94,7 +94,7 @@ describe('terminated at a random instant', () => {
         const [stop, running] = [new Event(), new Event()];
         const args: [Condition, number, Event, Event] = [condition, at, stop, running];
         const survivors = [0, 1].map(() => new Thread({ target: roles.takeTurnsOn, args }).start());
-        for (let round = 0; round < rounds(12, 1500); round++) {
+        for (let round = 0; round < rounds(12, 300); round++) {
           const up = new Event();
           const victim = new Thread({ target: roles.takeTurnsOn, args: [condition, at, stop, up] }).start();
           if (random(8) > 0) await up.wait();
@@ -135,7 +135,7 @@ describe('who waits for a holder that dies gets the lock, and the first is told'
       check(
         `${name}: the holder ${death}`,
         async () => {
-          for (let round = 0; round < rounds(8, 300); round++) {
+          for (let round = 0; round < rounds(8, 100); round++) {
             const lock = make();
             const [held, open] = [new Event(), new Event()];
             const levels = name === 'RLock' ? 1 + random(3) : 1;
@@ -167,7 +167,7 @@ describe('who waits for a holder that dies gets the lock, and the first is told'
     check(
       `Condition over ${name}: the guard of a waiter says so after the wait`,
       async () => {
-        for (let round = 0; round < rounds(12, 600); round++) {
+        for (let round = 0; round < rounds(12, 200); round++) {
           const death = DEATHS[random(DEATHS.length)];
           const condition = new Condition(make());
           const waiters = [0, 1, 2].map(() => new Thread({ target: roles.waitOnce, args: [condition] }).start());

@@ -103,9 +103,10 @@ check('in the thread that made it the action is the very function; a promise of 
   let calls = 0;
   const seen: string[] = [];
   const log = (text: string) => seen.push(text);
+  const gate = new Event();
   const barrier = new Barrier(2, async () => {
     log('begins');
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await gate.wait();
     log('ends');
   });
   const party = async () => {
@@ -113,7 +114,12 @@ check('in the thread that made it the action is the very function; a promise of 
     calls++;
     log('goes on');
   };
-  await Promise.all([party(), party()]);
+  const both = Promise.all([party(), party()]);
+  await until(() => seen.length > 0);
+  assert.equal(await settled(both), false);
+  assert.deepEqual([seen, calls], [['begins'], 0]);
+  gate.set();
+  await both;
   assert.deepEqual(seen, ['begins', 'ends', 'goes on', 'goes on']);
   assert.equal(calls, 2);
 });
@@ -192,7 +198,8 @@ check('a timeout does not cut the action short: all have come in time', async ()
   const barrier = new Barrier(2, () => gate.wait());
   const first = barrier.wait({ timeout: 10 });
   const second = barrier.wait();
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  // A wait that began later and is up: so is the first one's time.
+  assert.equal(await gate.wait({ timeout: 30 }), false);
   assert.equal(await settled(first), false);
   gate.set();
   assert.deepEqual(sorted(await Promise.all([first, second])), [0, 1]);
@@ -205,7 +212,8 @@ check('a default timeout holds for waits without their own', async () => {
   assert.equal(await start('meetOrFail', barrier).result(), 'BrokenBarrierError');
   barrier.reset();
   const patient = barrier.wait({ timeout: Infinity });
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  // Until the default would be up.
+  assert.equal(await new Event().wait({ timeout: 30 }), false);
   assert.equal(barrier.broken, false);
   barrier.waitSync();
   await patient;
@@ -273,7 +281,7 @@ check('abort from inside the action breaks it, and nobody goes on', async () => 
 check(
   'a party that dies while it waits breaks it, blocking and asynchronous',
   async () => {
-    for (let round = 0; round < rounds(6, 600); round++) {
+    for (let round = 0; round < rounds(6, 150); round++) {
       const barrier = new Barrier(4);
       const role = round % 2 === 0 ? 'meet' : 'meetAsync';
       await using dead = start(role, barrier);
@@ -295,7 +303,7 @@ check(
 check(
   'one that dies in the action breaks it, and so does one that ends its isolate',
   async () => {
-    for (let round = 0; round < rounds(4, 200); round++) {
+    for (let round = 0; round < rounds(4, 60); round++) {
       const entered = new Event();
       const barrier = new Barrier(2, blockedAction(entered));
       const here = assert.rejects(barrier.wait(), WHILE_WAITING);
@@ -317,7 +325,7 @@ check(
   'threads killed at any instant: nobody waits for ever, nobody is a generation ahead',
   async () => {
     const barrier = new Barrier(3);
-    for (let round = 0; round < rounds(8, 1000); round++) {
+    for (let round = 0; round < rounds(8, 200); round++) {
       await using dead = start(round % 3 === 0 ? 'meetUntilBrokenAsync' : 'meetUntilBroken', barrier);
       await using one = start('meetUntilBroken', barrier);
       await using two = start(round % 2 === 0 ? 'meetUntilBrokenAsync' : 'meetUntilBroken', barrier);
@@ -342,7 +350,7 @@ check(
   async () => {
     const barrier = new Barrier(3);
     const survivors = [start('meetForEver', barrier), start('meetForEverAsync', barrier)];
-    for (let round = 0; round < rounds(40, 5000); round++) {
+    for (let round = 0; round < rounds(40, 800); round++) {
       await using dead = start('meetUntilBroken', barrier);
       await until(() => dead.progress > (round * 7) % 40);
       await dead.terminate();
@@ -371,7 +379,7 @@ check('generations leave nothing behind', async () => {
   };
   await meetOften(1000);
   const before = heap.usedBytes();
-  await meetOften(rounds(20_000, 500_000));
+  await meetOften(rounds(20_000, 100_000));
   assert.ok(heap.usedBytes() - before <= 2 ** 17, `${heap.usedBytes() - before} bytes more`);
 });
 

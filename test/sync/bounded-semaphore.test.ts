@@ -1,36 +1,11 @@
+/** What is BoundedSemaphore's own; what both kinds promise stands in semaphore.test.ts. */
 import assert from 'node:assert/strict';
 import { RuntimeError } from '../../src/errors.ts';
-import { BoundedSemaphore, Event, Semaphore } from '../../src/sync/index.ts';
-import { describeAcquire } from '../support/acquire-contract.ts';
+import { BoundedSemaphore, Semaphore } from '../../src/sync/index.ts';
 import { check, rounds } from '../support/check.ts';
 import { threadsOf } from '../support/threads.ts';
-import { describeWaits } from '../support/wait-contract.ts';
 
 const start = threadsOf(new URL('./fixtures/meeting.ts', import.meta.url));
-
-describeWaits({
-  name: 'BoundedSemaphore.acquire',
-  timedOut: { value: undefined },
-  scene() {
-    const semaphore = new BoundedSemaphore(3);
-    for (let taken = 0; taken < 3; taken++) semaphore.acquireSync();
-    return {
-      wait: (options) => semaphore.acquire(options),
-      waitSync: (options) => semaphore.acquireSync(options),
-      waiting: () => semaphore.statistics().waiting,
-      satisfy: () => semaphore.release(),
-      blocked: () => start('acquireOnce', semaphore),
-    };
-  },
-});
-
-describeAcquire({
-  name: 'BoundedSemaphore(1)',
-  make: () => new BoundedSemaphore(1),
-  makeEvent: () => new Event(),
-  start,
-  taken: (semaphore) => (semaphore as BoundedSemaphore).statistics().value === 0,
-});
 
 check('a release too many is refused with the numbers, and changes nothing', () => {
   const semaphore = new BoundedSemaphore(2);
@@ -55,16 +30,6 @@ check('none at all can be released into a BoundedSemaphore(0)', () => {
   const semaphore = new BoundedSemaphore(0);
   assert.equal(semaphore.tryAcquire(), undefined);
   assert.throws(() => semaphore.release(), /began with 0/);
-});
-
-check('permits that are no whole number in range are refused by value', () => {
-  for (const value of [-1, 0.5, Number.NaN, Infinity, 2 ** 31]) {
-    assert.throws(() => new BoundedSemaphore(value), {
-      name: 'RangeError',
-      message: `new BoundedSemaphore(${value}): give a whole number from 0 to 2147483647.`,
-    });
-  }
-  assert.equal(new BoundedSemaphore().statistics().value, 1);
 });
 
 check(

@@ -68,7 +68,7 @@ check('counts that are no whole number in range are refused by value', () => {
 check(
   'the last step wakes all, blocking and asynchronous; no step is lost between threads',
   async () => {
-    for (let round = 0; round < rounds(5, 300); round++) {
+    for (let round = 0; round < rounds(5, 100); round++) {
       const times = 500;
       const latch = new CountDownLatch(3 * times);
       const waiting = [start('waitLatch', latch), start('waitLatchAsync', latch)];
@@ -92,7 +92,7 @@ check(
 check(
   'threads that die while they wait or count leave it usable',
   async () => {
-    for (let round = 0; round < rounds(8, 1000); round++) {
+    for (let round = 0; round < rounds(8, 400); round++) {
       const latch = new CountDownLatch(1_000_000);
       await using waiter = start('waitLatch', latch);
       await using alive = start('waitLatch', latch);

@@ -4,7 +4,7 @@ import { RuntimeError } from '../../src/errors.ts';
 import { AT, heap, KIND, LOCK } from '../../src/memory/index.ts';
 import { Event, Lock } from '../../src/sync/index.ts';
 import { describeAcquire } from '../support/acquire-contract.ts';
-import { check, STRESS } from '../support/check.ts';
+import { check, rounds } from '../support/check.ts';
 import { threadsOf, until } from '../support/threads.ts';
 import { describeWaits } from '../support/wait-contract.ts';
 
@@ -150,7 +150,7 @@ check('a hand-over to a thread that dies goes to the next, and to anybody when n
   assert.ok(guard);
 });
 
-check('two threads that hammer a lock get a fair share each', async () => {
+check('two threads that hammer a lock get at least 30 % of its turns each', async () => {
   const lock = new Lock();
   const go = new Event();
   await using first = start('hammer', lock, go);
@@ -158,12 +158,20 @@ check('two threads that hammer a lock get a fair share each', async () => {
   await first.parked();
   await second.parked();
   go.set();
-  const end = performance.now() + (STRESS ? 3000 : 300);
-  await until(() => performance.now() > end);
+  // Turns, not time, and the best of three: on a busy machine one of the two may not run at all for a while.
+  const turns = rounds(200_000, 2_000_000);
+  const shares: number[] = [];
+  while (shares.length < 3 && !shares.some((share) => share >= 0.3)) {
+    const [a, b] = [first.progress, second.progress];
+    await until(() => first.progress - a + second.progress - b >= turns);
+    const [more, others] = [first.progress - a, second.progress - b];
+    shares.push(Math.min(more, others) / (more + others));
+  }
+  assert.ok(Math.max(...shares) >= 0.3, `the one with fewer had ${shares.join(', ')} of the turns`);
   first.stop();
   second.stop();
-  const [a, b] = [Number(await first.result()), Number(await second.result())];
-  assert.ok(Math.min(a, b) >= 0.2 * (a + b), `${a} and ${b} turns`);
+  await first.result();
+  await second.result();
 });
 
 check('an asynchronous waiter comes in between threads that hammer', async () => {

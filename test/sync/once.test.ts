@@ -199,11 +199,11 @@ check('misuse has exact messages', async () => {
   const once = new Once<unknown>();
   assert.throws(() => once.runSync(5 as never), {
     name: 'TypeError',
-    message: 'runSync(5): give the function to call once.',
+    message: 'Once.runSync(5): give the function to call once.',
   });
   await assert.rejects(once.run('x' as never), {
     name: 'TypeError',
-    message: "run('x'): give the function to call once.",
+    message: "Once.run('x'): give the function to call once.",
   });
   assert.equal(once.done, false);
   assert.throws(() => once.runSync(async () => 1), {
@@ -230,7 +230,7 @@ check(
   'one call in all threads, whoever comes first, in both forms',
   async () => {
     const calls = counter();
-    for (let round = 0; round < rounds(5, 400); round++) {
+    for (let round = 0; round < rounds(5, 100); round++) {
       const once = new Once<number>();
       const before = calls.count;
       const threads = [1, 2, 3].map((n) => start(n === 3 ? 'runOnceAsync' : 'runOnce', once, calls.at, n));
@@ -254,7 +254,7 @@ check(
 check(
   'when the runner dies another one runs, blocking or not',
   async () => {
-    for (let round = 0; round < rounds(6, 600); round++) {
+    for (let round = 0; round < rounds(6, 150); round++) {
       const once = new Once<string>();
       const [inside, open] = [new Event(), new Event()];
       await using dead = start(round % 2 === 0 ? 'runSlowly' : 'runSlowlyAsync', once, inside, open, 'dead');
@@ -290,7 +290,7 @@ check(
   async () => {
     const calls = counter();
     const onces = new Queue<Once<number>>();
-    const count = rounds(40, 4000);
+    const count = rounds(40, 500);
     for (let round = 0; round < count; round++) {
       await using dead = start('runMany', onces, calls.at);
       await dead.running();

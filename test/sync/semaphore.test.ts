@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Event, Semaphore } from '../../src/sync/index.ts';
+import { BoundedSemaphore, Event, Semaphore } from '../../src/sync/index.ts';
 import { describeAcquire } from '../support/acquire-contract.ts';
 import { check } from '../support/check.ts';
 import { settled, threadsOf, until } from '../support/threads.ts';
@@ -7,28 +7,43 @@ import { describeWaits } from '../support/wait-contract.ts';
 
 const start = threadsOf(new URL('./fixtures/roles.ts', import.meta.url));
 
-describeWaits({
-  name: 'Semaphore.acquire',
-  timedOut: { value: undefined },
-  scene() {
-    const semaphore = new Semaphore(0);
-    return {
-      wait: (options) => semaphore.acquire(options),
-      waitSync: (options) => semaphore.acquireSync(options),
-      waiting: () => semaphore.statistics().waiting,
-      satisfy: () => semaphore.release(),
-      blocked: () => start('acquireOnce', semaphore),
-    };
-  },
-});
+for (const Kind of [Semaphore, BoundedSemaphore]) {
+  const { name } = Kind;
 
-describeAcquire({
-  name: 'Semaphore(1)',
-  make: () => new Semaphore(1),
-  makeEvent: () => new Event(),
-  start,
-  taken: (semaphore) => (semaphore as Semaphore).statistics().value === 0,
-});
+  describeWaits({
+    name: `${name}.acquire`,
+    timedOut: { value: undefined },
+    scene() {
+      const semaphore = new Kind(3);
+      for (let taken = 0; taken < 3; taken++) semaphore.acquireSync();
+      return {
+        wait: (options) => semaphore.acquire(options),
+        waitSync: (options) => semaphore.acquireSync(options),
+        waiting: () => semaphore.statistics().waiting,
+        satisfy: () => semaphore.release(),
+        blocked: () => start('acquireOnce', semaphore),
+      };
+    },
+  });
+
+  describeAcquire({
+    name: `${name}(1)`,
+    make: () => new Kind(1),
+    makeEvent: () => new Event(),
+    start,
+    taken: (semaphore) => (semaphore as Semaphore).statistics().value === 0,
+  });
+
+  check(`${name}: permits that are no whole number in range are refused by value`, () => {
+    for (const value of [-1, 0.5, Number.NaN, Infinity, 2 ** 31]) {
+      assert.throws(() => new Kind(value), {
+        name: 'RangeError',
+        message: `new ${name}(${value}): give a whole number from 0 to 2147483647.`,
+      });
+    }
+    assert.equal(new Kind().statistics().value, 1);
+  });
+}
 
 check('n permits let n in, in every form', async () => {
   const semaphore = new Semaphore(3);
@@ -59,12 +74,8 @@ check('release(n) wakes n blocking threads', async () => {
   assert.equal(semaphore.statistics().value, 3);
 });
 
-check('permits that are no whole number in range are refused by value', () => {
-  for (const value of [-1, 0.5, Number.NaN, Infinity, 2 ** 31]) {
-    assert.throws(() => new Semaphore(value), { name: 'RangeError', message: new RegExp(String(value)) });
-  }
+check('a release of no whole number, or of more than there can be, is refused', () => {
   const semaphore = new Semaphore();
-  assert.equal(semaphore.statistics().value, 1);
   for (const n of [0, -1, 1.5, Number.NaN]) {
     assert.throws(() => semaphore.release(n), { name: 'RangeError', message: /release/ });
   }

@@ -1,6 +1,7 @@
 /** Threads that wait for each other for ever are told so, all others are left alone. */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
+import { addressOf, blockingWaits, FIRST_LOOK_MS, heap, PARKED } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
 import { i32, Shared } from '../../src/shared/index.ts';
 import {
@@ -22,6 +23,21 @@ import { until } from '../support/threads.ts';
 import { run } from './program.ts';
 
 setDetectDeadlocks(true);
+
+/**
+ * Returns when somebody has blocked at each of these records for so long that its thread has looked for a deadlock more
+ * than once. Addresses, and the raw view of who waits: the detector asks who can reach a lock, so this must hold none.
+ */
+const untilLookedFor = (...addresses: number[]): void => {
+  const pause = new Event();
+  const looked = (address: number): boolean => {
+    const longAgo = performance.timeOrigin + performance.now() - 5 * FIRST_LOOK_MS;
+    return blockingWaits(heap).some(
+      ({ object, since, flags }) => object === address && since < longAgo && !(flags & PARKED.TIMED),
+    );
+  };
+  while (!addresses.every(looked)) pause.waitSync({ timeout: 5 });
+};
 
 /** Takes one lock, says so, waits for all others to have said so, and wants another. */
 const takeBoth = (first: Lock | RLock, second: Lock | RLock, taken: Semaphore, go: Event): string => {
@@ -249,7 +265,7 @@ describe('no DeadlockError', () => {
     }).start();
     const opener = new Thread({
       target: () => {
-        sleepSync(700);
+        untilLookedFor(addressOf(gate), addressOf(waiter));
         gate.release();
       },
     }).start();
@@ -265,11 +281,11 @@ describe('no DeadlockError', () => {
     keys.putSync(gate);
     const waiter = new Thread({ target: (lock: Lock) => lock.acquireSync().abandoned, args: [gate] }).start();
     const opener = new Thread({
-      target: (queue: Queue<Lock>) => {
-        sleepSync(600);
+      target: (queue: Queue<Lock>, ...addresses: number[]) => {
+        untilLookedFor(...addresses);
         queue.getSync().release();
       },
-      args: [keys],
+      args: [keys, addressOf(gate), addressOf(waiter)],
     }).start();
     assert.equal(waiter.joinSync(), true);
     await opener.join();
@@ -278,14 +294,18 @@ describe('no DeadlockError', () => {
   check('for events, semaphores and queues, which anybody may set', async () => {
     const lock = new Lock();
     const [event, semaphore, queue] = [new Event(), new Semaphore(0), new Queue<string>()];
+    // Not the lock itself: the helper must not be able to reach it.
+    const wanted = addressOf(lock);
     using _guard = lock.acquireSync();
     const blocked = new Thread({ target: () => void lock.acquireSync().release() }).start();
     const helper = new Thread({
       target: () => {
-        for (const step of [() => event.set(), () => semaphore.release(), () => queue.putSync('item')]) {
-          sleepSync(300);
-          step();
-        }
+        untilLookedFor(addressOf(event), wanted);
+        event.set();
+        untilLookedFor(addressOf(semaphore));
+        semaphore.release();
+        untilLookedFor(addressOf(queue));
+        queue.putSync('item');
       },
     }).start();
     assert.equal(event.waitSync(), true);
@@ -300,7 +320,7 @@ describe('no DeadlockError', () => {
     const slow = (lock: Lock, taken: Semaphore): void => {
       using _guard = lock.acquireSync();
       taken.release();
-      sleepSync(700);
+      untilLookedFor(addressOf(lock));
     };
     const [lock, taken] = [new Lock(), new Semaphore(0)];
     const thread = new Thread({ target: slow, args: [lock, taken] }).start();
@@ -326,7 +346,7 @@ describe('no DeadlockError', () => {
             using _a = locks[from].acquireSync();
             using _b = rlocks[from].acquireSync();
             using _c = rlocks[from].acquireSync();
-            // Now and then somebody keeps it longer than the first look takes.
+            // Now and then somebody keeps it longer than the first look takes: this hold is what the others must bear.
             if (turns % 40 === 7) sleepSync(160);
           }
           using _d = condition.acquireSync();

@@ -168,8 +168,16 @@ describe('ways to run', { concurrency: 2 }, () => {
         env: { TEST_LOG: log },
       });
       assert.equal(code, 0, stdout);
-      assert.deepEqual(readFileSync(log, 'utf8').split('\n').sort(), ['', 'suite', 'test']);
-      assert.match(stdout, /# pass 2/);
+      assert.deepEqual(readFileSync(log, 'utf8').split('\n').sort(), [
+        '',
+        'only',
+        'only',
+        'suite',
+        'test',
+        'todo',
+        'todo',
+      ]);
+      assert.match(stdout, /# pass 4\n# fail 0\n# cancelled 0\n# skipped 3\n# todo 2\n/);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -14,7 +14,7 @@ import {
   Thread,
 } from '../../src/threading/index.ts';
 import { check, rounds } from '../support/check.ts';
-import { isolates } from '../support/isolates.ts';
+import { isBlocked } from '../support/isolates.ts';
 import { until } from '../support/threads.ts';
 import * as targets from './fixtures/targets.ts';
 
@@ -22,7 +22,7 @@ const crashed = { name: 'WorkerCrashedError', code: 'TELAIO_WORKER_CRASHED', mes
 type AnyThread = Thread<never[], unknown>;
 
 function parked(thread: AnyThread): boolean {
-  return isolates(heap).some((row) => row.ident === thread.ident && row.parked !== undefined);
+  return isBlocked(heap, thread.ident);
 }
 
 async function assertTerminates(thread: AnyThread): Promise<void> {
@@ -115,7 +115,7 @@ describe('terminate', () => {
   check(
     'just as it ends: it has its result or was terminated, and the next thread is never hit',
     async () => {
-      for (let round = 0; round < rounds(15, 2_000); round++) {
+      for (let round = 0; round < rounds(15, 600); round++) {
         const gate = new Event();
         const thread = new Thread({ target: targets.waitFor, args: [gate] }).start();
         gate.set();

@@ -54,15 +54,19 @@ describe('Timer', () => {
   });
 
   check('an asynchronous function is awaited', async () => {
+    const gate = new Event();
     const timer = new Timer(
       0,
-      async (ms: number) => {
-        await new Promise((resolve) => setTimeout(resolve, ms));
+      async (open: Event) => {
+        await open.wait();
         return 'done';
       },
-      [10],
-    );
-    assert.equal(await timer.start().result(), 'done');
+      [gate],
+    ).start();
+    await until(() => gate.statistics().waiting === 1);
+    assert.equal(timer.isAlive(), true);
+    gate.set();
+    assert.equal(await timer.result(), 'done');
     assert.equal(timer.finished.isSet(), true);
   });
 
@@ -173,7 +177,9 @@ describe('Timer', () => {
     let called = 0;
     for (let round = rounds(30, 3_000); round > 0; round--) {
       const timer = new Timer(round % 3, (count: Value<number>) => count.addSync(1), [calls]).start();
-      if (round % 2 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      // In each second round not before it is due.
+      const due = performance.now() + timer.interval;
+      while (round % 2 === 0 && performance.now() < due);
       timer.cancel();
       assert.equal(timer.joinSync({ timeout: 10_000 }), true);
       if ((await timer.result()) !== undefined) called++;

@@ -164,7 +164,7 @@ describe('waits()', () => {
   check('killed while it waits: it is gone, and so is what it said', async () => {
     setDetectDeadlocks(true);
     let used = 0;
-    for (let round = rounds(6, 300); round > 0; round--) {
+    for (let round = rounds(6, 150); round > 0; round--) {
       const lock = new Lock();
       const guard = lock.acquireSync();
       const thread = new Thread({ target: (wanted: Lock) => wanted.acquireSync().release(), args: [lock] }).start();
@@ -191,7 +191,7 @@ describe('waits()', () => {
         }
       };
       let seen = 0;
-      for (let round = rounds(8, 400); round > 0; round--) {
+      for (let round = rounds(8, 200); round > 0; round--) {
         const threads = Array.from({ length: 4 }, () =>
           new Thread({ target: work, args: [lock, new Event(), 12] }).start(),
         );

@@ -11,8 +11,9 @@
  * An owner that died inside is noticed by who waits: the word is taken over, and `lock` says so, so that the structure
  * behind it can be looked over.
  */
+import { announce, dropPlace, FIRST_LOOK_MS, type Look, wantedLookout } from './blocked.ts';
 import type { Heap } from './heap.ts';
-import { ISOLATE, MAX_ISOLATES } from './layout.ts';
+import { ISOLATE, MAX_ISOLATES, PARKED } from './layout.ts';
 import { isGone } from './liveness.ts';
 import { pause } from './thread-memory.ts';
 
@@ -26,22 +27,52 @@ export function lockMutex(heap: Heap, at: number): boolean {
   return heap.cas(at, 0, heap.ident) === 0 ? false : lockSlow(heap, at);
 }
 
-/** What `lockMutexWithin` returns when waiting would have no end. */
+function lockSlow(heap: Heap, at: number): boolean {
+  return spin(heap, at) ? false : sleep(heap, at, (contended) => doze(heap, at, contended));
+}
+
+/** What `lockMutexFor` returns when waiting would have no end. */
 export const CIRCLE: unique symbol = Symbol('circle');
 
 /**
- * The same for a thread that holds mutexes already and runs the user's code under them, which may go round in a circle:
- * this one wants what that one holds, and the other way round. Then the first that notices gets `CIRCLE`, and nothing
- * is locked. Who waits so says for what in its descriptor.
+ * The same for a mutex under which its owners run the user's code, which may wait for anything: who waits here says so,
+ * for which object, and is looked after as in `parkSync`. With `within`, the caller holds such a mutex already, which may
+ * go round in a circle: this one wants what that one holds, and the other way round. Then the first that notices gets
+ * `CIRCLE`, and nothing is locked.
  */
-export function lockMutexWithin(heap: Heap, at: number): boolean | typeof CIRCLE {
-  if (heap.cas(at, 0, heap.ident) === 0) return false;
-  const wanted = heap.descriptor + ISOLATE.WANTED_MUTEX;
+export function lockMutexFor(heap: Heap, at: number, object: number, within: boolean): boolean | typeof CIRCLE {
+  return heap.cas(at, 0, heap.ident) === 0 || spin(heap, at) ? false : sleepFor(heap, at, object, within);
+}
+
+function sleepFor(heap: Heap, at: number, object: number, within: boolean): boolean | typeof CIRCLE {
+  const { descriptor, i32 } = heap;
+  const wanted = descriptor + ISOLATE.WANTED_MUTEX;
+  // In the middle of another wait, when what arrives is made an object again: then it is that one that shows.
+  const shows = i32[descriptor + ISOLATE.PARKED_SPOT] === 0;
+  const flags = shows ? announce(heap, object, false) : 0;
+  const lookout = shows ? wantedLookout() : undefined;
+  let lookAt = performance.now() + FIRST_LOOK_MS;
+  let look: Look | undefined;
   heap.store(wanted, at);
   try {
-    return lockSlow(heap, at, true);
+    return sleep(
+      heap,
+      at,
+      (contended) => {
+        if (shows) i32[descriptor + ISOLATE.PARKED_FLAGS] = flags | PARKED.ASLEEP;
+        const woken = doze(heap, at, contended);
+        if (!woken && lookout && performance.now() >= lookAt) {
+          look ??= lookout.begin(object);
+          lookAt = performance.now() + look();
+        }
+        if (shows) i32[descriptor + ISOLATE.PARKED_FLAGS] = flags;
+        return woken;
+      },
+      within,
+    );
   } finally {
     heap.store(wanted, 0);
+    if (shows) dropPlace(heap, descriptor);
   }
 }
 
@@ -49,7 +80,7 @@ export function lockMutexWithin(heap: Heap, at: number): boolean | typeof CIRCLE
 function closesCircle(heap: Heap, at: number): boolean {
   let word = at;
   for (let steps = 0; steps < MAX_ISOLATES && word !== 0; steps++) {
-    const holder = heap.load(word) & ~CONTENDED;
+    const holder = ownerOf(heap, word);
     if (holder === heap.ident) return true;
     const descriptor = heap.descriptorOf(holder);
     word = descriptor === 0 ? 0 : heap.load(descriptor + ISOLATE.WANTED_MUTEX);
@@ -57,13 +88,26 @@ function closesCircle(heap: Heap, at: number): boolean {
   return false;
 }
 
-function lockSlow(heap: Heap, at: number): boolean;
-function lockSlow(heap: Heap, at: number, within: true): boolean | typeof CIRCLE;
-function lockSlow(heap: Heap, at: number, within = false): boolean | typeof CIRCLE {
-  for (let spin = 0; spin < SPINS; spin++) {
-    if (heap.load(at) === 0 && heap.cas(at, 0, heap.ident) === 0) return false;
+/** Whether it came free within a microsecond or two, and is locked now. */
+function spin(heap: Heap, at: number): boolean {
+  for (let times = 0; times < SPINS; times++) {
+    if (heap.load(at) === 0 && heap.cas(at, 0, heap.ident) === 0) return true;
     pause();
   }
+  return false;
+}
+
+/** Sleeps once while the word is `contended`; false when nobody woke it. */
+type Nap = (contended: number) => boolean;
+
+function doze(heap: Heap, at: number, contended: number): boolean {
+  return heap.wait(at, contended, LIVENESS_MS) !== 'timed-out';
+}
+
+/** Locks by way of sleeping, each time with `nap`. */
+function sleep(heap: Heap, at: number, nap: Nap): boolean;
+function sleep(heap: Heap, at: number, nap: Nap, within: boolean): boolean | typeof CIRCLE;
+function sleep(heap: Heap, at: number, nap: Nap, within = false): boolean | typeof CIRCLE {
   for (;;) {
     const word = heap.load(at);
     if (word === 0) {
@@ -73,7 +117,7 @@ function lockSlow(heap: Heap, at: number, within = false): boolean | typeof CIRC
     }
     if (!(word & CONTENDED) && heap.cas(at, word, word | CONTENDED) !== word) continue;
     const contended = word | CONTENDED;
-    if (heap.wait(at, contended, LIVENESS_MS) !== 'timed-out') continue;
+    if (nap(contended)) continue;
     if (isDead(heap, word & ~CONTENDED)) {
       if (heap.cas(at, contended, heap.ident | CONTENDED) === contended) return true;
     } else if (within && closesCircle(heap, at) && closesCircle(heap, at)) {
@@ -96,9 +140,14 @@ export function unlockMutex(heap: Heap, at: number): void {
   if (heap.exchange(at, 0) & CONTENDED) heap.notify(at, 1);
 }
 
+/** The ident of the thread that holds a mutex, 0 for none. */
+export function ownerOf(heap: Heap, at: number): number {
+  return heap.load(at) & ~CONTENDED;
+}
+
 /** Whether the thread `ident` holds a mutex. */
 export function isMutexOf(heap: Heap, at: number, ident: number): boolean {
-  return (heap.load(at) & ~CONTENDED) === ident;
+  return ownerOf(heap, at) === ident;
 }
 
 /** Frees a mutex that a dead thread held; for the reaper. */

@@ -24,6 +24,7 @@ import {
   STRUCT,
   WAITER,
 } from './layout.ts';
+import { ownerOf } from './mutex.ts';
 
 /** The ident of the thread that must act before a waiter at this record can go on; 0 when there is no single one. */
 export type Holder = (heap: Heap, address: number) => number;
@@ -47,6 +48,8 @@ export type BlockingWait = {
   /** The thread's record, 0 in an isolate without one. */
   record: number;
   object: number;
+  /** The mutex in the object that it waits for, which only its holder can give; 0 when it is a spot. */
+  mutex: number;
   sequence: number;
   flags: number;
   /** Milliseconds since the epoch. */
@@ -54,35 +57,53 @@ export type BlockingWait = {
   holder: number;
 };
 
+/** The descriptors of all isolates that use the heap now. */
+export function* liveIsolates(heap: Heap): Generator<number> {
+  for (let slot = 0; slot < MAX_ISOLATES; slot++) {
+    const descriptor = heap.isolates + slot * ISOLATE.WORDS;
+    if (heap.load(descriptor + ISOLATE.STATE) === ISOLATE_STATE.LIVE) yield descriptor;
+  }
+}
+
 /** Every thread that blocks now; those that were about to go on while this looked are left out. */
 export function blockingWaits(heap: Heap): BlockingWait[] {
   const { i32 } = heap;
   const found: BlockingWait[] = [];
-  for (let slot = 0; slot < MAX_ISOLATES; slot++) {
-    const descriptor = heap.isolates + slot * ISOLATE.WORDS;
-    if (heap.load(descriptor + ISOLATE.STATE) !== ISOLATE_STATE.LIVE) continue;
-    if (heap.load(descriptor + ISOLATE.PARKED_SPOT) === 0) continue;
+  for (const descriptor of liveIsolates(heap)) {
+    const mutex = wantedMutex(heap, descriptor);
+    if (mutex === 0 && heap.load(descriptor + ISOLATE.PARKED_SPOT) === 0) continue;
     const object = i32[descriptor + ISOLATE.PARKED_OBJECT];
     found.push({
       descriptor,
       object,
+      mutex,
       ident: heap.load(descriptor + ISOLATE.IDENT),
       record: heap.load(descriptor + ISOLATE.THREAD),
       sequence: heap.load(descriptor + ISOLATE.PARKED_SEQUENCE),
       flags: i32[descriptor + ISOLATE.PARKED_FLAGS],
       since: heap.f64[(descriptor + ISOLATE.PARKED_SINCE) >> 1],
-      holder: holderOf(heap, object),
+      holder: holderFor(heap, { object, mutex }),
     });
   }
   return found.filter((wait) => stillWaits(heap, wait));
 }
 
+/** Whom a thread that blocks waits for now. */
+export function holderFor(heap: Heap, { object, mutex }: Pick<BlockingWait, 'object' | 'mutex'>): number {
+  return mutex === 0 ? holderOf(heap, object) : ownerOf(heap, mutex);
+}
+
+/** The mutex that an isolate waits for; in the middle of a wait at a spot it is that one that counts. */
+function wantedMutex(heap: Heap, descriptor: number): number {
+  return heap.load(descriptor + ISOLATE.PARKED_SPOT) === 0 ? heap.load(descriptor + ISOLATE.WANTED_MUTEX) : 0;
+}
+
 /** Whether this very wait goes on, and its thread has not got what it waits for. */
-export function stillWaits(heap: Heap, { descriptor, ident, sequence, object }: BlockingWait): boolean {
+export function stillWaits(heap: Heap, { descriptor, ident, sequence, object, mutex }: BlockingWait): boolean {
   return (
     (heap.load(descriptor + ISOLATE.PARKED_FLAGS) & PARKED.ASLEEP) !== 0 &&
     heap.load(descriptor + ISOLATE.PARKED_SEQUENCE) === sequence &&
-    heap.load(descriptor + ISOLATE.PARKED_SPOT) !== 0 &&
+    (mutex === 0 ? heap.load(descriptor + ISOLATE.PARKED_SPOT) !== 0 : wantedMutex(heap, descriptor) === mutex) &&
     heap.i32[descriptor + ISOLATE.PARKED_OBJECT] === object &&
     heap.load(descriptor + ISOLATE.IDENT) === ident &&
     heap.load(descriptor + ISOLATE.STATE) === ISOLATE_STATE.LIVE
@@ -109,9 +130,7 @@ const MOST_CHUNKS = 2 ** 16;
 export function asyncWaits(heap: Heap): AsyncWait[] {
   const { i32 } = heap;
   const found: AsyncWait[] = [];
-  for (let slot = 0; slot < MAX_ISOLATES; slot++) {
-    const descriptor = heap.isolates + slot * ISOLATE.WORDS;
-    if (heap.load(descriptor + ISOLATE.STATE) !== ISOLATE_STATE.LIVE) continue;
+  for (const descriptor of liveIsolates(heap)) {
     const own: AsyncWait[] = [];
     let chunk = heap.load(descriptor + ISOLATE.ASYNC_WAITS);
     for (let left = MOST_CHUNKS; chunk !== 0 && left > 0; left--, chunk = i32[chunk + ASYNC_WAITS.NEXT]) {

@@ -10,12 +10,13 @@
  * A thread that dies in here leaves the mutex to the next, which makes ORDER anew from the slots' types, and knows from
  * their number what had begun: one item more than the counts say was put, one less was taken.
  */
-import { type Heap, KIND, lockMutex, QUEUE, RANKED_SLOT, RANKING, RECORD, SLOT, unlockMutex } from '../memory/index.ts';
-import { discardInHand, free, type Item, NOTHING, prepareForSlot, Ranked, reserve } from './item.ts';
-import { discardFound, type Found, fill, openFound } from './slot.ts';
-import { FULL, type PutOptions, SHUT, type Store, wakeAll } from './store.ts';
+import { type Heap, KIND, QUEUE, RANKED_SLOT, RANKING, RECORD, SLOT } from '../memory/index.ts';
+import { discardInHand, free, prepareForSlot, Ranked, reserve } from './item.ts';
+import { type Found, fill } from './slot.ts';
+import { slotted } from './slotted.ts';
+import { type PutOptions, wakeAll } from './store.ts';
 
-export const ranking: Store = {
+export const ranking = slotted<Ranked>({
   kind: KIND.PRIORITY_QUEUE,
 
   create(heap, at) {
@@ -27,75 +28,14 @@ export const ranking: Store = {
     return new Ranked(prepareForSlot(value), priority);
   },
 
-  place(heap, at, item) {
-    lock(heap, at);
-    try {
-      if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
-      return insert(heap, at, item as Ranked) ? 1 : FULL;
-    } finally {
-      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-    }
+  repair(heap, at) {
+    recount(heap, at);
+    wakeAll(heap, at);
   },
 
-  placeMany(heap, at, items: readonly Item[], from) {
-    lock(heap, at);
-    try {
-      if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
-      let index = from;
-      try {
-        while (index < items.length && insert(heap, at, items[index] as Ranked)) index++;
-      } catch (error) {
-        // The heap is exhausted: what is in belongs to the queue. The next call fails at once.
-        if (index === from) throw error;
-      }
-      return index - from;
-    } finally {
-      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-    }
-  },
-
-  take(heap, at) {
-    lock(heap, at);
-    let found: Found | undefined;
-    try {
-      found = removeFirst(heap, at);
-    } finally {
-      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-    }
-    return found === undefined ? NOTHING : openFound(heap, found);
-  },
-
-  takeMany(heap, at, most, into) {
-    let taken = 0;
-    for (; taken < most; taken++) {
-      const item = ranking.take(heap, at);
-      if (item === NOTHING) break;
-      into.push(item);
-    }
-    return taken;
-  },
-
-  close(heap, at, empty) {
-    lock(heap, at);
-    try {
-      heap.store(at + QUEUE.SHUT_DOWN, 1);
-      let thrownAway = 0;
-      if (!empty) return 0;
-      for (let found = removeFirst(heap, at); found !== undefined; found = removeFirst(heap, at)) {
-        discardFound(heap, found);
-        thrownAway++;
-      }
-      return thrownAway;
-    } finally {
-      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-    }
-  },
-
-  mend(heap, at) {
-    lock(heap, at);
-    unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-  },
-};
+  push: insert,
+  pop: removeFirst,
+});
 
 /** As in Python, a number that is given no priority is its own; anything else has 0. */
 function priorityOf(value: unknown, options: PutOptions | undefined): number {
@@ -121,12 +61,6 @@ function createRanking(heap: Heap, capacity: number): number {
 
 function slotOf(heap: Heap, items: number, number: number): number {
   return items + RANKING.ORDER + heap.i32[items + RANKING.CAPACITY] + number * RANKED_SLOT.WORDS;
-}
-
-function lock(heap: Heap, at: number): void {
-  if (!lockMutex(heap, at + QUEUE.PUT_MUTEX)) return;
-  repair(heap, at);
-  wakeAll(heap, at);
 }
 
 /** False when there is no room. */
@@ -235,7 +169,7 @@ function siftDown(heap: Heap, items: number, from: number, size: number): void {
 }
 
 /** Makes ORDER and the counts say what the slots' types say. Under PUT_MUTEX, after a death there. */
-function repair(heap: Heap, at: number): void {
+function recount(heap: Heap, at: number): void {
   const { i32 } = heap;
   const items = i32[at + QUEUE.ITEMS];
   const capacity = i32[items + RANKING.CAPACITY];

@@ -5,12 +5,12 @@
  * PUT_COUNT, a take GET_COUNT, growing ITEMS. What it wrote before lies where nobody reads. So a thread that dies in
  * here leaves nothing to mend.
  */
-import { type Heap, KIND, lockMutex, QUEUE, RECORD, SLOT, STACK, unlockMutex } from '../memory/index.ts';
-import { discardInHand, free, NOTHING, type Parcel, prepareForSlot, reserve } from './item.ts';
-import { discardFound, type Found, fill, openFound } from './slot.ts';
-import { FULL, SHUT, type Store } from './store.ts';
+import { type Heap, KIND, QUEUE, RECORD, SLOT, STACK } from '../memory/index.ts';
+import { discardInHand, free, type Parcel, prepareForSlot, reserve } from './item.ts';
+import { type Found, fill } from './slot.ts';
+import { slotted } from './slotted.ts';
 
-export const stack: Store = {
+export const stack = slotted<number | Parcel>({
   kind: KIND.LIFO_QUEUE,
 
   create(heap, at) {
@@ -19,75 +19,9 @@ export const stack: Store = {
 
   prepare: prepareForSlot,
 
-  place(heap, at, item) {
-    lockMutex(heap, at + QUEUE.PUT_MUTEX);
-    try {
-      if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
-      return push(heap, at, item as number | Parcel) ? 1 : FULL;
-    } finally {
-      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-    }
-  },
-
-  placeMany(heap, at, items, from) {
-    lockMutex(heap, at + QUEUE.PUT_MUTEX);
-    try {
-      if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
-      let index = from;
-      try {
-        while (index < items.length && push(heap, at, items[index] as number | Parcel)) index++;
-      } catch (error) {
-        // The heap is exhausted: what is in belongs to the queue. The next call fails at once.
-        if (index === from) throw error;
-      }
-      return index - from;
-    } finally {
-      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-    }
-  },
-
-  take(heap, at) {
-    lockMutex(heap, at + QUEUE.PUT_MUTEX);
-    let found: Found | undefined;
-    try {
-      found = pop(heap, at);
-    } finally {
-      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-    }
-    return found === undefined ? NOTHING : openFound(heap, found);
-  },
-
-  takeMany(heap, at, most, into) {
-    let taken = 0;
-    for (; taken < most; taken++) {
-      const item = stack.take(heap, at);
-      if (item === NOTHING) break;
-      into.push(item);
-    }
-    return taken;
-  },
-
-  close(heap, at, empty) {
-    lockMutex(heap, at + QUEUE.PUT_MUTEX);
-    try {
-      heap.store(at + QUEUE.SHUT_DOWN, 1);
-      let thrownAway = 0;
-      if (!empty) return 0;
-      for (let found = pop(heap, at); found !== undefined; found = pop(heap, at)) {
-        discardFound(heap, found);
-        thrownAway++;
-      }
-      return thrownAway;
-    } finally {
-      unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-    }
-  },
-
-  mend(heap, at) {
-    lockMutex(heap, at + QUEUE.PUT_MUTEX);
-    unlockMutex(heap, at + QUEUE.PUT_MUTEX);
-  },
-};
+  push,
+  pop,
+});
 
 function createStack(heap: Heap, capacity: number): number {
   const made = heap.allocate(KIND.STACK, STACK.SLOTS - 2 + capacity * SLOT.WORDS, 'a queue');

@@ -1,10 +1,10 @@
 /**
  * What `update` and `getOrSet` need while they run the user's function under a lock: a call of the same object from
  * inside would wait for itself, so it is refused by name; calls of others wait as ever, unless that goes round in a
- * circle, which is refused by name too.
+ * circle of such functions, which is refused by name too. Circles with other waits are for the detection of deadlocks.
  */
 import { RuntimeError } from '../errors.ts';
-import { AT, CIRCLE, type Heap, lockMutex, lockMutexWithin, type SharedObject } from '../memory/index.ts';
+import { AT, CIRCLE, type Heap, lockMutexFor, type SharedObject } from '../memory/index.ts';
 
 /** The records whose lock this isolate holds under the user's code, the innermost last. */
 const open: number[] = [];
@@ -34,8 +34,7 @@ export function during<T>(object: SharedObject, fn: () => T): T {
 
 /** Locks a mutex of the object; true when the last owner died holding it. */
 export function lockOf(object: SharedObject, heap: Heap, mutex: number): boolean {
-  if (open.length === 0) return lockMutex(heap, mutex);
-  const outcome = lockMutexWithin(heap, mutex);
+  const outcome = lockMutexFor(heap, mutex, object[AT], open.length > 0);
   if (outcome !== CIRCLE) return outcome;
   throw new RuntimeError(
     `${object.toString()} waits for a thread that waits for this one: each is inside of a function that a SharedMap or ` +

@@ -10,35 +10,41 @@
  *
  *     it blocks, without a timeout, for an object whose holder is stuck too
  *     if anybody may release that object: no thread that isn't stuck can reach it (see Reach)
+ *     nobody has asked for its end
  *
  * The main thread's event loop, idle in an `await`, counts as stuck too when nothing but other threads could wake it and
- * they all are stuck.
+ * they all are stuck. It has no way to see what doesn't keep it alive: it asks whether anybody listens to a
+ * signal, or waits with an AbortSignal, but timers, ports and the like that are unref'd it can't know: they count for
+ * nothing.
  *
  * It must be seen twice, with the same waits by their sequence numbers and the same holders. Then one thread gets a
  * DeadlockError: the main thread when it is stuck, else the one that closed the circle, which began to wait last. Its
  * wait is taken back like one whose time is up, its `using` blocks give back what it held, and the others go on.
  */
+import { constants } from 'node:os';
 import { DeadlockError } from '../errors.ts';
 import {
+  anyAbortable,
   type BlockingWait,
   blockingWaits,
   DETECT,
   defineLookout,
   FIRST_LOOK_MS,
   heap,
+  holderFor,
   ISOLATE,
-  ISOLATE_STATE,
   KIND,
   type Look,
+  liveIsolates,
   lockMutex,
   loopHeld,
-  MAX_ISOLATES,
   PARKED,
   Reach,
   SUPER,
   stillWaits,
   storeValue,
   THREAD,
+  THREAD_FLAG,
   THREAD_STATE,
   unlockMutex,
 } from '../memory/index.ts';
@@ -85,8 +91,11 @@ export function findDeadlocks(): Wait[][] {
     const first = Math.min(...circle.map(({ ident }) => ident));
     if (!circles.has(first)) circles.set(first, circle);
   }
-  // Once more, all of them at once: none has gone on while the others were read.
-  const still = [...circles.values()].filter((circle) => circle.every((wait) => stillWaits(heap, wait)));
+  // Once more, all of them at once: none has gone on, nor given up what it held, while the others were read.
+  const still = [...circles.values()].filter(
+    (circle) =>
+      circle.every((wait) => holderFor(heap, wait) === wait.holder) && circle.every((wait) => stillWaits(heap, wait)),
+  );
   return still.map((circle) => circle.map(describeBlocking));
 }
 
@@ -115,7 +124,7 @@ type Stuck = {
 };
 
 function findStuck(): Stuck {
-  let waits = byIdent(blockingWaits(heap));
+  let waits = byIdent(blockingWaits(heap).filter((wait) => !isDying(wait)));
   for (;;) {
     const inCircles = [...waits.values()].filter((wait) => pathFrom(wait, waits) !== undefined);
     let left = inCircles;
@@ -133,10 +142,15 @@ function findStuck(): Stuck {
   }
 }
 
-/** Whether only the holder can give way: an RLock's owner, a thread that is joined. */
-function isOwnersAlone({ object }: BlockingWait): boolean {
+/** Whether somebody has asked for the thread's end: then its wait has one. */
+function isDying({ record }: BlockingWait): boolean {
+  return record !== 0 && (heap.load(record + THREAD.FLAGS) & THREAD_FLAG.TERMINATE) !== 0;
+}
+
+/** Whether only the holder can give way: who is inside of an update, an RLock's owner, a thread that is joined. */
+function isOwnersAlone({ object, mutex }: BlockingWait): boolean {
   const kind = heap.kind(object);
-  return kind === KIND.RLOCK || kind === KIND.THREAD;
+  return mutex !== 0 || kind === KIND.RLOCK || kind === KIND.THREAD;
 }
 
 /**
@@ -156,11 +170,8 @@ function idleIsolates(stuck: number[]): { isolates: number[]; affirmed: number }
   }
   const affirmed = heap.load(main + ISOLATE.LOOP_IDLE);
   const known = new Set([main, heap.descriptorOf(heap.load(SUPER.NURSERY_IDENT)), ...idle, ...stuck]);
-  for (let slot = 0; slot < MAX_ISOLATES; slot++) {
-    const at = heap.isolates + slot * ISOLATE.WORDS;
-    if (heap.load(at + ISOLATE.STATE) === ISOLATE_STATE.LIVE && !known.has(at)) return { isolates: idle, affirmed: 0 };
-  }
-  if (affirmed === 0 || isAnyStarting()) return { isolates: idle, affirmed: 0 };
+  const others = liveIsolates(heap).some((at) => !known.has(at));
+  if (others || affirmed === 0 || isAnyStarting()) return { isolates: idle, affirmed: 0 };
   return { isolates: [...idle, main], affirmed };
 }
 
@@ -178,9 +189,18 @@ function isAnyStarting(): boolean {
 const LOOP_LOOK_MS = 200;
 let looking: NodeJS.Timeout | undefined;
 
+/** Whether anybody listens to a signal: that keeps no event loop alive, but may wake it. */
+function awaitsSignal(): boolean {
+  // Node's own listener, which only writes a report.
+  const reports = process.report?.reportOnSignal ? process.report.signal : undefined;
+  return process
+    .eventNames()
+    .some((name) => (name as string) in constants.signals && process.listenerCount(name) > (name === reports ? 1 : 0));
+}
+
 /** Whether nothing keeps this event loop but the timer for our waits; output streams are there, and bring nothing. */
 function isLoopIdle(): boolean {
-  if (!loopHeld()) return false;
+  if (!loopHeld() || anyAbortable() || awaitsSignal()) return false;
   type Handled = { _handle?: { hasRef?(): boolean } };
   const outputs = [process.stdout, process.stderr].filter((stream) => (stream as Handled)._handle?.hasRef?.()).length;
   const others = process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap' && name !== 'TTYWrap');
@@ -261,8 +281,9 @@ function messageOf({ tail, circle }: Path): string {
     const held = holder?.ident === thread.ident ? 'which it holds itself' : `held by ${holder?.name}`;
     return `  ${who} waits for ${object.text}, ${held}${at}`;
   });
-  const mend =
-    circle.length === 1
+  const mend = circle.some(({ mutex }) => mutex !== 0)
+    ? 'Wait for nobody inside of a function that a SharedMap or SharedList runs under its lock, in update or getOrSet.'
+    : circle.length === 1
       ? 'Use an RLock where a thread may take its lock again, or wait with a timeout.'
       : 'Take locks in the same order everywhere, or wait with a timeout.';
   return `A deadlock: these threads wait for each other and none of them can ever go on.\n${lines.join('\n')}\n${mend}`;

@@ -16,6 +16,7 @@ const FLOORS = [
   ['sync'],
   ['shared'],
   ['queue'],
+  ['kinds.ts'],
   ['threading'],
   ['futures'],
   ['cli'],

@@ -1,6 +1,8 @@
 /** The nursery's life: makes isolates, ends them, and cleans up after them. See ../nursery.ts. */
 import { type ResourceLimits, SHARE_ENV, Worker, workerData } from 'node:worker_threads';
 import { RuntimeError, WorkerCrashedError } from '../../errors.ts';
+// What a dead isolate held, of whatever kind, is abandoned and given back from here.
+import '../../kinds.ts';
 import {
   heap,
   ISOLATE,
@@ -14,9 +16,6 @@ import {
   wrap,
 } from '../../memory/index.ts';
 import type { Queue } from '../../queue/index.ts';
-// For their effect: what a dead isolate held, of whatever kind, is abandoned and given back from here.
-import '../../shared/index.ts';
-import '../../sync/index.ts';
 import {
   bootstrapFile,
   type IsolateData,

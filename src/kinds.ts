@@ -1,0 +1,6 @@
+/**
+ * For its effect, in the isolates that this library makes: whatever kind of shared object arrives, its class is here, and
+ * so is what gives up and abandons those of a thread that has died.
+ */
+import './shared/index.ts';
+import './sync/index.ts';

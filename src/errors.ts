@@ -120,6 +120,13 @@ export class ShutDown extends TelaioError {
   }
 }
 
+/** The thread that began an asynchronous wait has ended, and the wait with it. */
+export class ThreadEndedError extends TelaioError {
+  constructor(message: string, code = 'TELAIO_THREAD_ENDED', options?: ErrorOptions) {
+    super(message, code, options);
+  }
+}
+
 /** A thread or a pool's worker died: terminated, out of memory, or ended from outside; the message says how. */
 export class WorkerCrashedError extends TelaioError {
   constructor(message: string, code = 'TELAIO_WORKER_CRASHED', options?: ErrorOptions) {

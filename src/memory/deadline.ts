@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /** Options of every wait. */
 export type WaitOptions = {
   /** Milliseconds; `Infinity` (the default) waits for ever. Negative or NaN: `RangeError`. */
@@ -11,7 +13,9 @@ export type SyncWaitOptions = { timeout?: number };
 export function deadlineOf(timeout: number | undefined): number {
   if (timeout === undefined || timeout === Infinity) return Infinity;
   if (typeof timeout !== 'number' || !(timeout >= 0)) {
-    throw new RangeError(`timeout is ${String(timeout)}: give milliseconds, 0 or more, or Infinity to wait for ever.`);
+    throw new RangeError(
+      `timeout is ${inspect(timeout, { depth: 0 })}: give milliseconds, 0 or more, or Infinity to wait for ever.`,
+    );
   }
   return performance.now() + timeout;
 }

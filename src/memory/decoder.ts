@@ -2,7 +2,16 @@
 import type { Heap } from './heap.ts';
 import { BLOB } from './layout.ts';
 import { wrap } from './objects.ts';
-import { classCodec, errorClasses, functionCodec, SHORT_ASCII, SMALL_INTEGER, TAG, VIEWS } from './tags.ts';
+import {
+  classCodec,
+  errorClasses,
+  functionCodec,
+  type SentAs,
+  SHORT_ASCII,
+  SMALL_INTEGER,
+  TAG,
+  VIEWS,
+} from './tags.ts';
 
 /**
  * Stand-ins for the users' own error classes, which this thread may not know: of the same name, extending the nearest
@@ -159,6 +168,11 @@ export class Decoder {
         const offset = this.#varint();
         const length = this.#varint();
         return (this.#objects[slot] = new view(this.#read() as ArrayBuffer, offset, length));
+      }
+      case TAG.SENT: {
+        const slot = this.#objects.push(undefined) - 1;
+        const receive = this.#read() as SentAs['receive'];
+        return (this.#objects[slot] = receive(this.#read() as never));
       }
       case TAG.ERROR:
         return this.#error();

@@ -18,6 +18,8 @@ import {
   classCodec,
   functionCodec,
   REFUSED,
+  SENT_AS,
+  type SentAs,
   SHORT_ASCII,
   SHORT_ASCII_LIMIT,
   SMALL_INTEGER,
@@ -292,6 +294,13 @@ export class Encoder {
         `a ${prototype?.constructor?.name || Object.prototype.toString.call(value).slice(8, -1)} belongs to this thread alone`,
         types.isPromise(value) ? 'await it first' : 'send what it is made from',
       );
+    }
+    const sent = (value as { [SENT_AS]?(): SentAs })[SENT_AS]?.();
+    if (sent !== undefined) {
+      this.#byte(TAG.SENT);
+      // First, since its module knows what the value is.
+      this.#write(sent.receive);
+      return this.#write(sent.value);
     }
     const refusal = (value as { [REFUSED]?: { what: string; mend: string } })[REFUSED];
     if (refusal !== undefined) throw this.#refused(refusal.what, refusal.mend);

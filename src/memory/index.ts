@@ -1,3 +1,4 @@
+export { defineLookout, FIRST_LOOK_MS, type Look, unbroken } from './blocked.ts';
 export { deadlineOf, type SyncWaitOptions, type WaitOptions } from './deadline.ts';
 export { element, type IntegerView } from './elements.ts';
 export type { Encoder } from './encoder.ts';
@@ -5,7 +6,7 @@ export { defineDestructor, Heap } from './heap.ts';
 export * from './layout.ts';
 export { isGone } from './liveness.ts';
 export { copyOut, discard, done, loadValue, pack, store, storeValue, unpack } from './message.ts';
-export { breakMutex, CIRCLE, isMutexOf, lockMutex, lockMutexWithin, unlockMutex } from './mutex.ts';
+export { breakMutex, CIRCLE, isMutexOf, lockMutex, lockMutexFor, unlockMutex } from './mutex.ts';
 export {
   AT,
   addressOf,
@@ -15,6 +16,7 @@ export {
   defineKind,
   defineVariant,
   HEAP,
+  heldBy,
   hold,
   holdingsOf,
   isLibraryClass,
@@ -29,30 +31,40 @@ export {
   wrap,
   wrapperAt,
 } from './objects.ts';
+export { checkFunction, checkOptions, deadlineIn, nearest, refusal, refuseArguments, SYNC } from './options.ts';
 export { size } from './pages.ts';
 export {
   type Attempt,
+  anyAbortable,
   blockedAt,
   blockFor,
-  defineLookout,
-  FIRST_LOOK_MS,
+  endedThreads,
+  endThreadWaits,
   holdLoop,
   initSpot,
-  type Look,
   loopHeld,
   park,
   parkOnWord,
   parkSync,
   releaseLoop,
   rouse,
-  unbroken,
+  threadEnded,
   unpark,
   waitingAt,
   wake,
   wakeWord,
 } from './parking.ts';
 export { abandon, abandonHeld, defineAbandon, reap } from './reaper.ts';
-export { type ClassCodec, classCodec, errorClasses, type FunctionCodec, functionCodec, REFUSED } from './tags.ts';
+export {
+  type ClassCodec,
+  classCodec,
+  errorClasses,
+  type FunctionCodec,
+  functionCodec,
+  REFUSED,
+  SENT_AS,
+  type SentAs,
+} from './tags.ts';
 export { heap, parseHeapSize } from './thread-heap.ts';
 export { pause } from './thread-memory.ts';
 export {
@@ -61,7 +73,9 @@ export {
   type BlockingWait,
   blockingWaits,
   defineHolder,
+  holderFor,
   holderOf,
+  liveIsolates,
   Reach,
   stillWaits,
   tryRetain,

@@ -9,7 +9,7 @@ export const TASK = {
   FUNCTION_MESSAGE: 4,
   /** References of the modules that the function needs, as a message block. */
   MODULES_MESSAGE: 5,
-  /** TASK_FORM: what the arguments are. */
+  /** TASK_FORM: what the arguments are; once RESULT stands there, TASK_RESULT. */
   FORM: 6,
   BYTES: 7,
   REFS: 8,
@@ -20,13 +20,20 @@ export const TASK = {
   ENDED: 12,
   /** Why it is to stop, as a message block; the owner, before CANCEL is set. */
   REASON: 14,
-  STREAM: 15,
+  /** The queue to which the outcome goes, of a task that another thread than the executor's has submitted; else 0. */
+  REPLY: 15,
+  /** The number (f64) of a result that needs no message; the worker. */
+  RESULT: 16,
+  STREAM: 18,
 } as const;
+export const TASK_RESULT = { UNDEFINED: 0, NULL: 1, FALSE: 2, TRUE: 3, NUMBER: 4 } as const;
 export const TASK_FLAG = {
   /** The owner wants to know when it began and ended. */
   TIMED: 1,
   /** The owner wants it to stop: its signal is aborted. */
   CANCEL: 2,
+  /** Before the arguments stand stores of AsyncLocalStorages. */
+  CONTEXT: 4,
 } as const;
 export const TASK_STATE = { PENDING: 0, CANCELLED: -1, DONE: -2 } as const;
 export const TASK_FORM = {
@@ -35,3 +42,27 @@ export const TASK_FORM = {
   /** An array of items, each the only argument of a call; the result is an array. */
   CHUNK: 1,
 } as const;
+
+/** An executor, for the threads that it is sent to. */
+export const EXECUTOR = {
+  /** Handles: the ring of tasks, those with a priority, the outcomes of its maker, new threads that submit. */
+  TASKS: 2,
+  RANKED: 3,
+  OUTCOMES: 4,
+  SUBMITTERS: 5,
+  /** A message block: what it is called, and what it was made with. */
+  FACTS: 6,
+  /** The descriptor and epoch of its maker's isolate. */
+  OWNER: 7,
+  OWNER_EPOCH: 8,
+  /** Numbers of functions, by `add`. */
+  FUNCTIONS: 9,
+  /** EXECUTOR_STATE; the maker. */
+  STATE: 10,
+  /** Workers that live; the maker. */
+  WORKERS: 11,
+  /** 1: the maker has been told that one more is wanted. */
+  WANTED: 12,
+  WORDS: 13,
+} as const;
+export const EXECUTOR_STATE = { OPEN: 0, SHUT_DOWN: 1, BROKEN: 2 } as const;

@@ -129,7 +129,7 @@ export const ISOLATE = {
   SLEEP: 13,
   /** Which isolate has the slot: a number that is new at each claim. */
   EPOCH: 14,
-  /** The mutex that it waits for while it holds another under the user's code, 0 for none: see mutex.ts. */
+  /** The mutex that it waits for under which its owner may run the user's code, 0 for none: see mutex.ts. */
   WANTED_MUTEX: 15,
   /** PARKED bits: how it blocks; the owner. */
   PARKED_FLAGS: 16,
@@ -220,6 +220,7 @@ export const KIND = {
   ROUND: 35,
   RWLOCK: 36,
   READERS: 37,
+  EXECUTOR: 38,
 } as const;
 export type Kind = (typeof KIND)[keyof typeof KIND];
 

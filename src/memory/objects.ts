@@ -272,9 +272,25 @@ function mustLinger(slot: number): boolean {
   if (isMainThread) return false;
   const address = threadHeap.i32[slot];
   const { ident } = threadHeap;
-  const held =
-    heldTests[threadHeap.kind(address)]?.(threadHeap, address, ident) ?? holderOf(threadHeap, address) === ident;
-  return held && threadHeap.load(address + BLOCK.COUNT) > 1;
+  return isHeldBy(threadHeap, address, ident) && threadHeap.load(address + BLOCK.COUNT) > 1;
+}
+
+function isHeldBy(heap: Heap, address: number, ident: number): boolean {
+  return heldTests[heap.kind(address)]?.(heap, address, ident) ?? holderOf(heap, address) === ident;
+}
+
+/** The locks that a thread holds now, of all that its isolate knows. */
+export function heldBy(heap: Heap, descriptor: number, ident: number): Set<number> {
+  const held = new Set<number>();
+  const { i32 } = heap;
+  // Not by the generator: this is on the way of every thread's end.
+  for (let chunk = heap.load(descriptor + ISOLATE.HOLDINGS); chunk !== 0; chunk = i32[chunk + HOLDINGS.NEXT]) {
+    const end = chunk + HOLDINGS.ENTRIES + HOLDINGS.PER_CHUNK;
+    for (let at = chunk + HOLDINGS.ENTRIES; at < end; at++) {
+      if (i32[at] !== 0 && isHeldBy(heap, i32[at], ident)) held.add(i32[at]);
+    }
+  }
+  return held;
 }
 
 function dropOrLinger(slot: number): void {

@@ -26,6 +26,8 @@
  */
 
 import { availableParallelism } from 'node:os';
+import { ThreadEndedError } from '../errors.ts';
+import { announce, dropPlace, FIRST_LOOK_MS, type Look, loopWaits, now, wantedLookout } from './blocked.ts';
 import { deadlineOf, type WaitOptions } from './deadline.ts';
 import type { Heap } from './heap.ts';
 import { ASYNC_WAITS, ISOLATE, KIND, MAX_ISOLATES, PARKED, SPOT } from './layout.ts';
@@ -48,42 +50,6 @@ export function initSpot(heap: Heap, spot: number): void {
   heap.i32.fill(0, spot, spot + SPOT.WORDS);
 }
 
-/** Milliseconds since the epoch, with fractions. */
-const now = (): number => performance.timeOrigin + performance.now();
-
-/**
- * Looks why this thread blocks so long: returns after how many milliseconds to look again, or throws what ends the wait.
- */
-export type Look = () => number;
-export type Lookout = {
-  /** Whether anybody wants to know. */
-  wanted(): boolean;
-  begin(object: number): Look;
-  /** The event loop now has asynchronous waits to wait for. */
-  loopWaits(): void;
-};
-let lookout: Lookout | undefined;
-
-/** A wait without end is not looked into before this many milliseconds. */
-export const FIRST_LOOK_MS = 100;
-
-/** Installed by the floor that knows threads: who it is that waits, and for whom. */
-export function defineLookout(installed: Lookout): void {
-  lookout = installed;
-}
-
-let unbreakable = false;
-
-/** Runs a wait that no lookout may end with an error, since its caller could not go on. */
-export function unbroken<T>(wait: () => T): T {
-  unbreakable = true;
-  try {
-    return wait();
-  } finally {
-    unbreakable = false;
-  }
-}
-
 /** Blocks until `attempt` succeeds; undefined when the deadline came first. `object` is named in reports. */
 export function parkSync<T>(
   heap: Heap,
@@ -98,12 +64,9 @@ export function parkSync<T>(
     pause();
   }
   const { descriptor, i32 } = heap;
-  const flags = (deadline === Infinity ? 0 : PARKED.TIMED) | (unbreakable ? PARKED.UNBREAKABLE : 0);
-  i32[descriptor + ISOLATE.PARKED_OBJECT] = object;
-  i32[descriptor + ISOLATE.PARKED_FLAGS] = flags;
-  i32[descriptor + ISOLATE.PARKED_SEQUENCE]++;
-  heap.f64[(descriptor + ISOLATE.PARKED_SINCE) >> 1] = now();
-  let patience = deadline === Infinity && lookout?.wanted() ? FIRST_LOOK_MS : Infinity;
+  const flags = announce(heap, object, deadline !== Infinity);
+  const lookout = deadline === Infinity ? wantedLookout() : undefined;
+  let patience = lookout ? FIRST_LOOK_MS : Infinity;
   let look: Look | undefined;
   // PARKED_SPOT is set exactly while we are counted: if we are killed, the reaper subtracts us and passes on the wake we
   // may have got. A thread is killed only where it enters a function or goes round a loop, so nothing may stand between
@@ -126,14 +89,8 @@ export function parkSync<T>(
   } finally {
     heap.add(spot + SPOT.WAITERS, -COUNTED);
     i32[descriptor + ISOLATE.PARKED_SPOT] = 0;
-    if (i32[descriptor + ISOLATE.PARKED_PLACE] !== 0) dropPlace(heap, descriptor);
+    dropPlace(heap, descriptor);
   }
-}
-
-/** Forgets where a thread blocked. */
-function dropPlace(heap: Heap, descriptor: number): void {
-  const place = heap.exchange(descriptor + ISOLATE.PARKED_PLACE, 0);
-  if (place !== 0) heap.release(place);
 }
 
 /** Blocks while one word is `expected`, for waits that no spot serves: a parked isolate's mailbox. */
@@ -229,6 +186,7 @@ type Waiter = {
   resolve: (value: never) => void;
   reject: (reason: unknown) => void;
   leave: () => void;
+  outlives: boolean;
 };
 
 /** One isolate's asynchronous waiters at one spot, in order of arrival; `entry` is their place in ASYNC_WAITS. */
@@ -236,6 +194,13 @@ type Watch = { heap: Heap; spot: number; waiters: Set<Waiter>; armed: boolean; e
 type Station = { watches: Map<number, Watch> /** Free places in ASYNC_WAITS. */; entries: number[] };
 
 const stations = new Map<Heap, Station>();
+
+export type ParkOptions = {
+  /** false: the wait doesn't keep the process alive. */
+  hold?: boolean;
+  /** true: it goes on when the thread ends that began it. Default: as those do that keep nothing alive. */
+  outlives?: boolean;
+};
 
 /**
  * Resolves with what `attempt` takes, or with undefined when the timeout came first; rejects with `signal.reason`, or
@@ -245,9 +210,9 @@ export function park<T>(
   heap: Heap,
   spot: number,
   attempt: Attempt<T>,
-  options?: WaitOptions & { /** false: the wait doesn't keep the process alive */ hold?: boolean },
+  options?: WaitOptions & ParkOptions,
 ): Promise<T | undefined> {
-  const { signal, hold = true } = options ?? {};
+  const { signal, hold = true, outlives = !hold } = options ?? {};
   let deadline: number;
   try {
     deadline = deadlineOf(options?.timeout);
@@ -271,13 +236,16 @@ export function park<T>(
   const watch = watchOf(heap, spot);
   return new Promise<T | undefined>((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
-    const waiter: Waiter = { attempt, resolve, reject, leave };
+    const waiter: Waiter = { attempt, resolve, reject, leave, outlives };
     function leave(): void {
       if (!watch.waiters.delete(waiter)) return;
       heap.add(spot + SPOT.ASYNC_COUNT, -1);
       heap.i32[watch.entry + ASYNC_WAITS.COUNT]--;
       clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+      if (signal) {
+        abortable--;
+        signal.removeEventListener('abort', onAbort);
+      }
       if (hold) releaseLoop();
       if (watch.waiters.size > 0) return;
       // The engine's wait must not outlive ours: when the record is freed the word becomes somebody else's, and the
@@ -307,7 +275,10 @@ export function park<T>(
       resolve(undefined);
       serve(watch);
     }
-    signal?.addEventListener('abort', onAbort);
+    if (signal) {
+      abortable++;
+      signal.addEventListener('abort', onAbort);
+    }
     if (watch.waiters.size === 0) heap.f64[(watch.entry + ASYNC_WAITS.SINCE) >> 1] = now();
     watch.waiters.add(waiter);
     heap.add(spot + SPOT.ASYNC_COUNT, 1);
@@ -332,6 +303,39 @@ export function endWaits(heap: Heap, from: number, reason: () => unknown): void 
       waiter.reject(reason());
     }
   }
+}
+
+let threadsEnded = 0;
+
+/** How many threads have ended in this isolate: another number than before, and it was another thread that began. */
+export function endedThreads(): number {
+  return threadsEnded;
+}
+
+/**
+ * Ends the asynchronous waits that the thread which ends here has begun and not awaited: they reject. Left alone they
+ * would take a lock or an item when nobody is there any more who could use it. Nobody's wake-up is lost, since each wake
+ * tells all event loops and a blocked thread besides. Returns how many there were.
+ */
+export function endThreadWaits(heap: Heap): number {
+  threadsEnded++;
+  let ended = 0;
+  for (const watch of [...(stations.get(heap)?.watches.values() ?? [])]) {
+    for (const waiter of [...watch.waiters]) {
+      if (waiter.outlives) continue;
+      ended++;
+      waiter.leave();
+      waiter.reject(threadEnded());
+    }
+  }
+  return ended;
+}
+
+/** What a wait rejects with whose thread has ended. */
+export function threadEnded(): ThreadEndedError {
+  return new ThreadEndedError(
+    'The thread that began this wait has ended, and the wait with it: await it before the target returns.',
+  );
 }
 
 /** setTimeout takes 31 bits. */
@@ -424,11 +428,18 @@ export function holdLoop(): void {
   if (held++ > 0) return;
   keeper ??= setInterval(() => {}, MAX_TIMER_MS);
   keeper.ref();
-  lookout?.loopWaits();
+  loopWaits();
 }
 
 export function releaseLoop(): void {
   if (--held === 0) keeper!.unref();
+}
+
+/** Asynchronous waits with a signal, which may come from where nothing shows: AbortSignal.timeout keeps no loop alive. */
+let abortable = 0;
+
+export function anyAbortable(): boolean {
+  return abortable > 0;
 }
 
 /** Whether this isolate's event loop waits for anything of ours. */

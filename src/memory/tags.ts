@@ -59,6 +59,8 @@ export const TAG = {
   DOM_EXCEPTION: 29,
   /** a class made by `Shared()`: index of the reference to its definition */
   STRUCT_CLASS: 30,
+  /** an object that is made again by a function from what is sent in its place */
+  SENT: 31,
 } as const;
 
 export const SMALL_INTEGER = 0x80;
@@ -122,3 +124,6 @@ export const errorClasses = new Map<string, { prototype: object }>(
 
 /** An object with this property can't be copied; its value says why and what to do instead. */
 export const REFUSED: unique symbol = Symbol.for('telaio.refused');
+/** A method of an object that says what travels in its place, and which function of ours makes it again from that. */
+export const SENT_AS: unique symbol = Symbol.for('telaio.sentAs');
+export type SentAs = { value: object; receive: (value: never) => object };

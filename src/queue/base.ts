@@ -12,11 +12,12 @@
  *     NOT_FULL      spot: producers wait there, woken after GET_COUNT, MAX_SIZE or SHUT_DOWN has changed
  *     JOIN_SPOT     spot: joiners wait there, woken when DONE_COUNT has reached PUT_COUNT
  */
+import { inspect } from 'node:util';
 import '../functions/message-codec.ts';
 import { Empty, Full, ShutDown } from '../errors.ts';
 import {
   AT,
-  deadlineOf,
+  deadlineIn,
   defineAbandon,
   defineKind,
   HEAP,
@@ -27,6 +28,7 @@ import {
   parkSync,
   QUEUE,
   SharedObject,
+  SYNC,
   type SyncWaitOptions,
   type WaitOptions,
   waitingAt,
@@ -44,6 +46,10 @@ export const LARGEST = 2 ** 30;
 export const STORE: unique symbol = Symbol('telaio.store');
 /** @internal What the classes above use of what stands here. */
 export const OFFER: unique symbol = Symbol('telaio.offer');
+/** @internal The options that putting knows, in a class of queues: see PriorityQueue. */
+export const PUTS: unique symbol = Symbol('telaio.puts');
+/** @internal */
+export const PUTS_SYNC: unique symbol = Symbol('telaio.putsSync');
 /** @internal */
 export const OFFER_MANY: unique symbol = Symbol('telaio.offerMany');
 
@@ -52,6 +58,8 @@ const PLENTY = 64;
 
 export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable<T> {
   /** @internal */ declare readonly [STORE]: Store;
+  /** @internal Undefined: those of every wait. */ declare readonly [PUTS]: readonly string[] | undefined;
+  /** @internal */ declare readonly [PUTS_SYNC]: readonly string[];
 
   protected constructor(store: Store, maxSize: number) {
     super(store.kind, QUEUE.WORDS - 2, (heap, at) => {
@@ -67,7 +75,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
    * (milliseconds) passed first, `ShutDown`, `signal.reason`, or `CloneError` naming what can't be copied.
    */
   async put(item: T, options?: WaitOptions): Promise<void> {
-    deadlineOf(options?.timeout);
+    deadlineIn(options, 'put(item, …)', this, this[PUTS]);
     options?.signal?.throwIfAborted();
     const prepared = this[STORE].prepare(item, options as PutOptions);
     let placed: true | undefined;
@@ -83,7 +91,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
 
   /** The same, blocking this thread. */
   putSync(item: T, options?: SyncWaitOptions): void {
-    const deadline = options === undefined ? Infinity : deadlineOf(options.timeout);
+    const deadline = options === undefined ? Infinity : deadlineIn(options, 'putSync(item, …)', this, this[PUTS_SYNC]);
     const prepared = this[STORE].prepare(item, options as PutOptions);
     let placed: true | undefined;
     try {
@@ -120,7 +128,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
    * what the iterable throws), the items before are in; `Full` and `ShutDown` say in `placed` how many those are.
    */
   async putMany(items: Iterable<T>, options?: WaitOptions): Promise<void> {
-    const deadline = deadlineOf(options?.timeout);
+    const deadline = deadlineIn(options, 'putMany(items, …)', this, this[PUTS]);
     const signal = options?.signal;
     signal?.throwIfAborted();
     using batch = new Batch(this[STORE], items, options as ManyOptions<never>);
@@ -135,7 +143,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
 
   /** The same, blocking this thread. */
   putManySync(items: Iterable<T>, options?: SyncWaitOptions): void {
-    const deadline = deadlineOf(options?.timeout);
+    const deadline = deadlineIn(options, 'putManySync(items, …)', this, this[PUTS_SYNC]);
     using batch = new Batch(this[STORE], items, options as ManyOptions<never>);
     while (batch.fill()) {
       if (this.#putBatch(batch)) continue;
@@ -162,7 +170,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
    * passed first, `ShutDown` when the queue is shut down and empty, `signal.reason`.
    */
   async get(options?: WaitOptions): Promise<T> {
-    deadlineOf(options?.timeout);
+    deadlineIn(options, 'get', this);
     options?.signal?.throwIfAborted();
     const found = await park(this[HEAP], this[AT] + QUEUE.NOT_EMPTY, () => this.#getWhenItem(), options);
     if (found) return found.item;
@@ -171,7 +179,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
 
   /** The same, blocking this thread. */
   getSync(options?: SyncWaitOptions): T {
-    const deadline = options === undefined ? Infinity : deadlineOf(options.timeout);
+    const deadline = options === undefined ? Infinity : deadlineIn(options, 'getSync', this, SYNC);
     const item = this.#get();
     if (item !== NOTHING) return item as T;
     const found = this.#block(QUEUE.NOT_EMPTY, () => this.#getWhenItem(), deadline);
@@ -191,7 +199,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
    */
   async getMany(max: number, options?: WaitOptions): Promise<T[]> {
     this.#checkMax('getMany', max);
-    deadlineOf(options?.timeout);
+    deadlineIn(options, 'getMany(max, …)', this);
     options?.signal?.throwIfAborted();
     const items = await park(this[HEAP], this[AT] + QUEUE.NOT_EMPTY, () => this.#getManyWhenItem(max), options);
     if (items) return items;
@@ -201,7 +209,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
   /** The same, blocking this thread. */
   getManySync(max: number, options?: SyncWaitOptions): T[] {
     this.#checkMax('getManySync', max);
-    const deadline = deadlineOf(options?.timeout);
+    const deadline = deadlineIn(options, 'getManySync(max, …)', this, SYNC);
     const items = this.#getMany(max) ?? this.#block(QUEUE.NOT_EMPTY, () => this.#getManyWhenItem(max), deadline);
     if (items) return items;
     throw this.#empty(options!.timeout!);
@@ -253,9 +261,11 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
   }
 
   /** @internal Resolves when there is an item, or the queue is shut down; leaves it there. */
-  async untilItem(signal: AbortSignal): Promise<void> {
+  async untilItem(signal: AbortSignal, hold = true): Promise<void> {
     await park(this[HEAP], this[AT] + QUEUE.NOT_EMPTY, () => this.qsize() > 0 || this.#isShutDown() || undefined, {
       signal,
+      hold,
+      outlives: true,
     });
   }
 
@@ -376,7 +386,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
   #checkMax(call: string, max: number): void {
     if (Number.isInteger(max) && max >= 1) return;
     if (max === Infinity) return;
-    throw new RangeError(`${call}(${String(max)}): give how many items at most, a whole number from 1 on.`);
+    throw new RangeError(`${call}(${inspect(max)}): give how many items at most, a whole number from 1 on.`);
   }
 
   #shut(): ShutDown {
@@ -433,6 +443,8 @@ function takeOne(store: Store, heap: Heap, at: number): unknown {
   if (item !== NOTHING) wake(heap, at + QUEUE.NOT_FULL, 1);
   return item;
 }
+
+Object.defineProperty(BaseQueue.prototype, PUTS_SYNC, { value: SYNC });
 
 /** Says how the items of a class lie in memory, and what is dropped with the last count of one of its records. */
 export function defineQueue(

@@ -1,6 +1,6 @@
 /** A queue that gives the item of the lowest priority first, as Python's `queue.PriorityQueue`. See ranking.ts. */
-import type { SyncWaitOptions, WaitOptions } from '../memory/index.ts';
-import { defineQueue, OFFER, OFFER_MANY } from './base.ts';
+import { checkOptions, type SyncWaitOptions, type WaitOptions } from '../memory/index.ts';
+import { defineQueue, OFFER, OFFER_MANY, PUTS, PUTS_SYNC } from './base.ts';
 import { Queue } from './queue.ts';
 import { destroyRanking, ranking } from './ranking.ts';
 
@@ -11,6 +11,8 @@ import { destroyRanking, ranking } from './ranking.ts';
 export type Priority = { priority?: number };
 /** One for all items, or a function that says each item's. */
 export type Priorities<T> = { priority?: number | ((item: T) => number) };
+
+const PRIORITY = ['priority'];
 
 /** A `Queue` that gives the item of the lowest priority first; items of one priority in the order they were put in. */
 export class PriorityQueue<T = unknown> extends Queue<T> {
@@ -23,6 +25,7 @@ export class PriorityQueue<T = unknown> extends Queue<T> {
   }
 
   override tryPut(item: T, options?: Priority): boolean {
+    if (options !== undefined) checkOptions(options, 'tryPut(item, …)', this, PRIORITY);
     return this[OFFER](item, options);
   }
 
@@ -35,8 +38,11 @@ export class PriorityQueue<T = unknown> extends Queue<T> {
   }
 
   override tryPutMany(items: readonly T[], options?: Priorities<T>): number {
+    if (options !== undefined) checkOptions(options, 'tryPutMany(items, …)', this, PRIORITY);
     return this[OFFER_MANY](items, options);
   }
 }
 
+Object.defineProperty(PriorityQueue.prototype, PUTS, { value: [...PRIORITY, 'timeout', 'signal'] });
+Object.defineProperty(PriorityQueue.prototype, PUTS_SYNC, { value: [...PRIORITY, 'timeout'] });
 defineQueue(PriorityQueue, ranking, destroyRanking);

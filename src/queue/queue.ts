@@ -2,14 +2,17 @@
  * A first-in, first-out queue of any copyable values, as Python's `queue.Queue`: bounded or not, any number of
  * producers and consumers, blocking or not. Its waiting is in base.ts, the memory behind it in ring.ts.
  */
+import { inspect } from 'node:util';
 import { RuntimeError } from '../errors.ts';
 import {
   AT,
-  deadlineOf,
+  checkOptions,
+  deadlineIn,
   HEAP,
   park,
   parkSync,
   QUEUE,
+  SYNC,
   type SyncWaitOptions,
   type WaitOptions,
   waitingAt,
@@ -61,13 +64,14 @@ export class Queue<T = unknown> extends BaseQueue<T> {
    * dead thread had in hand is never worked off.
    */
   async join(options?: WaitOptions): Promise<boolean> {
+    deadlineIn(options, 'join', this);
     const finished = () => this.#unfinished() === 0 || undefined;
     return (await park(this[HEAP], this[AT] + QUEUE.JOIN_SPOT, finished, options)) ?? false;
   }
 
   /** The same, blocking this thread. */
   joinSync(options?: SyncWaitOptions): boolean {
-    const deadline = deadlineOf(options?.timeout);
+    const deadline = deadlineIn(options, 'joinSync', this, SYNC);
     const finished = () => this.#unfinished() === 0 || undefined;
     return parkSync(this[HEAP], this[AT] + QUEUE.JOIN_SPOT, this[AT], finished, deadline) ?? false;
   }
@@ -82,8 +86,13 @@ export class Queue<T = unknown> extends BaseQueue<T> {
    * items that are in are thrown away, and count as worked off. (As Python's, from 3.13 on.)
    */
   shutdown(options: { immediate?: boolean } = {}): void {
+    checkOptions(options, 'shutdown', this, ['immediate']);
+    const { immediate = false } = options;
+    if (typeof immediate !== 'boolean') {
+      throw new TypeError(`shutdown: immediate is ${inspect(immediate)}: give true or false.`);
+    }
     const heap = this[HEAP];
-    const thrownAway = this[STORE].close(heap, this[AT], options.immediate === true);
+    const thrownAway = this[STORE].close(heap, this[AT], immediate);
     if (thrownAway > 0) this.#finish(thrownAway);
     wakeAll(heap, this[AT]);
   }
@@ -130,9 +139,9 @@ export class Queue<T = unknown> extends BaseQueue<T> {
 
 /** What stands in MAX_SIZE. */
 function boundOf(maxSize: number, call: (bound: string) => string): number {
-  if (maxSize === Infinity || maxSize < 0) return 0;
+  if (maxSize === Infinity || (typeof maxSize === 'number' && maxSize < 0)) return 0;
   if (Number.isInteger(maxSize) && maxSize <= LARGEST) return maxSize;
-  throw new RangeError(`${call(String(maxSize))}: give a whole number of items up to ${LARGEST}, or 0 for no bound.`);
+  throw new RangeError(`${call(inspect(maxSize))}: give a whole number of items up to ${LARGEST}, or 0 for no bound.`);
 }
 
 defineQueue(Queue, ring, destroyRing);

@@ -2,14 +2,16 @@
  * An unbounded first-in, first-out queue with nothing but putting and taking, as Python's `queue.SimpleQueue`: no bound,
  * so putting never waits; no `join`, no `shutdown`, so iterating it ends only by `break`.
  */
-import { KIND } from '../memory/index.ts';
+import { KIND, refuseArguments } from '../memory/index.ts';
 import { BaseQueue, defineQueue, STORE } from './base.ts';
 import { destroyRing, ring } from './ring.ts';
 import type { Store } from './store.ts';
 
 /** Items of any copyable value, unbounded, first in, first out. */
 export class SimpleQueue<T = unknown> extends BaseQueue<T> {
-  constructor() {
+  /** An empty one. It takes no arguments: `TypeError`. */
+  constructor(...none: []) {
+    refuseArguments(new.target.name, none, ', since it has no bound; a Queue has one');
     super(new.target.prototype[STORE], 0);
   }
 }

@@ -8,6 +8,7 @@ import {
   boxedAt,
   capacityOfList,
   discardBoxed,
+  drainList,
   dropItems,
   type Emptied,
   emptyList,
@@ -55,6 +56,7 @@ export class SharedList<T = unknown> extends SharedObject implements Iterable<T>
 
   /** A copy of the item at an index, negative ones counted from the end, as `Array.at`; undefined past an end. */
   at(index: number): T | undefined {
+    if (typeof index !== 'number') throw new TypeError(`${this}.at(${shown(index)}): give an index.`);
     const value = this.#read(index);
     return value === PAST_END ? undefined : (value as T);
   }
@@ -163,14 +165,18 @@ export class SharedList<T = unknown> extends SharedObject implements Iterable<T>
   clear(): void {
     refuseInside(this);
     const heap = this[HEAP];
+    // What is taken out goes into a list of this thread alone: if it dies, the reaper frees the rest.
+    using taken = Held.empty(heap, KIND.LIST, LIST.WORDS);
+    const into = taken?.address ?? 0;
     let emptied: Emptied;
     lockList(this, heap, this[AT]);
     try {
-      emptied = emptyList(heap, this[AT]);
+      emptied = emptyList(heap, this[AT], into);
     } finally {
       unlockList(heap, this[AT]);
     }
-    dropItems(heap, emptied);
+    if (into === 0) dropItems(heap, emptied);
+    else drainList(heap, into);
   }
 
   *values(): Generator<T, undefined, undefined> {

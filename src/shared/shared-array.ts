@@ -66,6 +66,7 @@ export class SharedArray<V extends View = View> extends SharedObject implements 
 
   /** The element at an index, negative ones counted from the end, as `Array.at`; undefined past an end. */
   at(index: number): Element<V> | undefined {
+    if (typeof index !== 'number') throw new TypeError(`${this}.at(${shown(index)}): give an index.`);
     const whole = Math.trunc(index) || 0;
     const place = whole < 0 ? whole + this.length : whole;
     return place >= 0 && place < this.length ? (this.#elements[this.#first + place] as Element<V>) : undefined;

@@ -1,5 +1,5 @@
 /** One value in shared memory with its own lock, as Python's `multiprocessing.Value`. */
-import { AT, BLOCK, defineKind, HEAP, KIND, SharedObject, STRUCT } from '../memory/index.ts';
+import { AT, BLOCK, checkFunction, defineKind, HEAP, KIND, SharedObject, STRUCT } from '../memory/index.ts';
 import { RLock } from '../sync/index.ts';
 import { typeOf } from './declared.ts';
 import { Definition, dropFields } from './definition.ts';
@@ -51,18 +51,21 @@ export class Value<T> extends SharedObject {
    * Replaces the value by `fn` of it, under the lock: no other `add` or `update` comes between. `fn` must not be
    * asynchronous. Resolves with the new value; rejects with what `fn` throws, and the value stays.
    */
-  update(fn: (value: T) => T): Promise<T> {
-    return this.getLock().run(() => this.#replace(fn));
+  async update(fn: (value: T) => T): Promise<T> {
+    checkFunction(fn, 'update', this, 'that makes the new value of the old one');
+    return await this.getLock().run(() => this.#replace(fn));
   }
 
   /** The same, blocking this thread while it waits for the lock. */
   updateSync(fn: (value: T) => T): T {
+    checkFunction(fn, 'updateSync', this, 'that makes the new value of the old one');
     using _guard = this.getLock().acquireSync();
     return this.#replace(fn);
   }
 
   /** The same if the lock is free now; undefined when it isn't. Never waits. */
   tryUpdate(fn: (value: T) => T): T | undefined {
+    checkFunction(fn, 'tryUpdate', this, 'that makes the new value of the old one');
     using guard = this.getLock().tryAcquire();
     return guard ? this.#replace(fn) : undefined;
   }

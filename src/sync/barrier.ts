@@ -21,12 +21,13 @@
  */
 import { inspect, types } from 'node:util';
 import '../functions/message-codec.ts';
-import { BrokenBarrierError, RuntimeError } from '../errors.ts';
+import { BrokenBarrierError, RuntimeError, ThreadEndedError } from '../errors.ts';
 import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
 import {
   AT,
   BARRIER,
   breakMutex,
+  deadlineIn,
   deadlineOf,
   defineAbandon,
   defineKind,
@@ -46,6 +47,7 @@ import {
   ROUND,
   rouse,
   SharedObject,
+  SYNC,
   type SyncWaitOptions,
   store,
   storeValue,
@@ -77,7 +79,7 @@ export class Barrier extends SharedObject {
   constructor(parties: number, action?: () => unknown, options: BarrierOptions = {}) {
     let messages = { action: 0, modules: 0 };
     const adopting = SharedObject.adopting();
-    const { timeout = Infinity } = options;
+    let timeout = Infinity;
     if (!adopting) {
       const text = `new ${new.target.name}(${inspect(parties)})`;
       if (!Number.isInteger(parties) || parties < 1 || parties > LARGEST) {
@@ -88,7 +90,8 @@ export class Barrier extends SharedObject {
       if (action !== undefined && typeof action !== 'function') {
         throw new TypeError(`${text}: the action is ${inspect(action)}, not a function.`);
       }
-      deadlineOf(timeout);
+      deadlineIn(options, `new ${new.target.name}(parties, action, …)`, undefined, SYNC);
+      timeout = options.timeout ?? Infinity;
       if (action) messages = packAction(action);
     }
     super(KIND.BARRIER, BARRIER.WORDS - 2, (heap, at) => {
@@ -126,6 +129,7 @@ export class Barrier extends SharedObject {
    * the others go on waiting for a party. The party that runs the action gets the action's error.
    */
   async wait(options?: WaitOptions): Promise<number> {
+    deadlineIn(options, 'wait', this);
     const timeout = options?.timeout ?? this.#timeout();
     const deadline = deadlineOf(timeout);
     const { signal } = options ?? {};
@@ -147,7 +151,9 @@ export class Barrier extends SharedObject {
       }
       return this.#index(round);
     } catch (error) {
-      if (!last) this.#unarrive(round);
+      // A party whose thread has ended can't go on with the others, as one that died: so none does.
+      if (!last && error instanceof ThreadEndedError) this.#break(round);
+      else if (!last) this.#unarrive(round);
       throw error;
     } finally {
       leave(stay);
@@ -156,6 +162,7 @@ export class Barrier extends SharedObject {
 
   /** The same, blocking this thread. An action that returns a promise can't be waited for: `RuntimeError`. */
   waitSync(options?: SyncWaitOptions): number {
+    deadlineIn(options, 'waitSync', this, SYNC);
     const timeout = options?.timeout ?? this.#timeout();
     const deadline = deadlineOf(timeout);
     const heap = this[HEAP];

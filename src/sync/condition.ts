@@ -14,9 +14,11 @@ import {
   abandon,
   addressOf,
   CONDITION,
-  deadlineOf,
+  checkFunction,
+  deadlineIn,
   defineAbandon,
   defineKind,
+  endedThreads,
   HEAP,
   initSpot,
   KIND,
@@ -26,7 +28,9 @@ import {
   parkSync,
   rouse,
   SharedObject,
+  SYNC,
   type SyncWaitOptions,
+  threadEnded,
   WAITER,
   type WaitOptions,
   wake,
@@ -34,7 +38,7 @@ import {
 } from '../memory/index.ts';
 import type { Guard } from './guard.ts';
 import { Lock } from './lock.ts';
-import { type Mutual, RESTORE, RESTORE_SYNC, SAVE } from './mutual.ts';
+import { type Mutual, RESTORE, RESTORE_SYNC, SAVE, TAKE } from './mutual.ts';
 import { RLock } from './rlock.ts';
 
 const FORGET: unique symbol = Symbol('telaio.forget');
@@ -107,13 +111,14 @@ export class Condition extends SharedObject {
    * first; rejects with `signal.reason`; the lock is held again in every case. Throws `RuntimeError` without the lock.
    */
   async wait(options?: WaitOptions): Promise<boolean> {
-    deadlineOf(options?.timeout);
+    deadlineIn(options, 'wait', this);
     this.#mustOwn('wait');
     if (options?.signal?.aborted) throw options.signal.reason;
     const { lock } = this;
     const slot = this.#join();
     const waiter = this[HEAP].i32[slot];
     const saved = lock[SAVE]();
+    const threads = endedThreads();
     let failure: { reason: unknown } | undefined;
     try {
       await park(this[HEAP], waiter + WAITER.SPOT, () => this.#notified(waiter), options);
@@ -122,6 +127,8 @@ export class Condition extends SharedObject {
     }
     await lock[RESTORE](saved);
     const notified = this.#leave(slot);
+    // It may have ended while it took the lock again: what is left of it goes no further.
+    if (threads !== endedThreads()) failure ??= { reason: threadEnded() };
     // Notified and aborted at once: the notification must not be lost, so it goes to the next.
     if (failure) {
       if (notified) this.#notify(1);
@@ -132,7 +139,7 @@ export class Condition extends SharedObject {
 
   /** The same, blocking this thread. */
   waitSync(options?: SyncWaitOptions): boolean {
-    const deadline = deadlineOf(options?.timeout);
+    const deadline = deadlineIn(options, 'waitSync', this, SYNC);
     this.#mustOwn('waitSync');
     const { lock } = this;
     const slot = this.#join();
@@ -145,7 +152,8 @@ export class Condition extends SharedObject {
 
   /** Waits until `predicate` holds, which is called with the lock held. Its last value: falsy only after a timeout. */
   async waitFor<R>(predicate: () => R, options?: WaitOptions): Promise<R> {
-    const deadline = deadlineOf(options?.timeout);
+    const deadline = deadlineIn(options, 'waitFor(predicate, …)', this);
+    checkFunction(predicate, 'waitFor', this, 'that says when to go on');
     this.#mustOwn('waitFor');
     for (;;) {
       const result = predicate();
@@ -157,7 +165,8 @@ export class Condition extends SharedObject {
 
   /** The same, blocking this thread. */
   waitForSync<R>(predicate: () => R, options?: SyncWaitOptions): R {
-    const deadline = deadlineOf(options?.timeout);
+    const deadline = deadlineIn(options, 'waitForSync(predicate, …)', this, SYNC);
+    checkFunction(predicate, 'waitForSync', this, 'that says when to go on');
     this.#mustOwn('waitForSync');
     for (;;) {
       const result = predicate();
@@ -169,7 +178,9 @@ export class Condition extends SharedObject {
 
   /** Wakes `n` (0 or more) of those who wait now. Throws `RuntimeError` without the lock. */
   notify(n = 1): void {
-    if (!(n >= 0)) throw new RangeError(`notify(${inspect(n)}): give how many to wake, 0 or more.`);
+    if (!((Number.isInteger(n) && n >= 0) || n === Infinity)) {
+      throw new RangeError(`notify(${inspect(n)}): give how many to wake, a whole number, 0 or more.`);
+    }
     this.#mustOwn('notify');
     this.#notify(n);
   }
@@ -205,7 +216,7 @@ export class Condition extends SharedObject {
     };
     const guard = this.lock.tryAcquire();
     if (guard) forget(guard);
-    else this.lock.acquire().then((late) => forget(late!));
+    else this.lock[TAKE]().then(forget);
   }
 
   #mustOwn(call: string): void {

@@ -11,7 +11,7 @@
 import {
   AT,
   type Attempt,
-  deadlineOf,
+  deadlineIn,
   defineAbandon,
   defineKind,
   EVENT,
@@ -20,8 +20,10 @@ import {
   KIND,
   park,
   parkSync,
+  refuseArguments,
   rouse,
   SharedObject,
+  SYNC,
   type SyncWaitOptions,
   type WaitOptions,
   waitingAt,
@@ -29,7 +31,9 @@ import {
 } from '../memory/index.ts';
 
 export class Event extends SharedObject {
-  constructor() {
+  /** A clear one. It takes no arguments: `TypeError`. */
+  constructor(...none: []) {
+    refuseArguments(new.target.name, none);
     super(KIND.EVENT, EVENT.WORDS - 2, (heap, at) => {
       heap.i32[at + EVENT.FLAG] = 0;
       initSpot(heap, at + EVENT.SPOT);
@@ -53,12 +57,13 @@ export class Event extends SharedObject {
 
   /** True once the flag is set, false when `timeout` (milliseconds) passed first. Rejects with `signal.reason`. */
   async wait(options?: WaitOptions): Promise<boolean> {
+    deadlineIn(options, 'wait', this);
     return (await park(this[HEAP], this[AT] + EVENT.SPOT, this.#attempt(), options)) ?? false;
   }
 
   /** The same, blocking this thread. */
   waitSync(options?: SyncWaitOptions): boolean {
-    const deadline = deadlineOf(options?.timeout);
+    const deadline = deadlineIn(options, 'waitSync', this, SYNC);
     if (this.isSet()) return true;
     return parkSync(this[HEAP], this[AT] + EVENT.SPOT, this[AT], this.#attempt(), deadline) ?? false;
   }

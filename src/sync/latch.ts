@@ -8,7 +8,7 @@
 import { inspect } from 'node:util';
 import {
   AT,
-  deadlineOf,
+  deadlineIn,
   defineAbandon,
   defineKind,
   HEAP,
@@ -19,6 +19,7 @@ import {
   parkSync,
   rouse,
   SharedObject,
+  SYNC,
   type SyncWaitOptions,
   type WaitOptions,
   waitingAt,
@@ -63,13 +64,14 @@ export class CountDownLatch extends SharedObject {
 
   /** True once it is open, false when `timeout` (milliseconds) passed first. Rejects with `signal.reason`. */
   async wait(options?: WaitOptions): Promise<boolean> {
+    deadlineIn(options, 'wait', this);
     const open = () => this.count === 0 || undefined;
     return (await park(this[HEAP], this[AT] + LATCH.SPOT, open, options)) ?? false;
   }
 
   /** The same, blocking this thread. */
   waitSync(options?: SyncWaitOptions): boolean {
-    const deadline = deadlineOf(options?.timeout);
+    const deadline = deadlineIn(options, 'waitSync', this, SYNC);
     const open = () => this.count === 0 || undefined;
     return open() ?? parkSync(this[HEAP], this[AT] + LATCH.SPOT, this[AT], open, deadline) ?? false;
   }

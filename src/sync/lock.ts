@@ -18,7 +18,8 @@ import {
   AT,
   type Attempt,
   blockedAt,
-  deadlineOf,
+  checkFunction,
+  deadlineIn,
   defineAbandon,
   defineHolder,
   defineKind,
@@ -29,8 +30,10 @@ import {
   LOCK,
   park,
   parkSync,
+  refusal,
   rouse,
   SharedObject,
+  SYNC,
   type SyncWaitOptions,
   unbroken,
   type WaitOptions,
@@ -38,7 +41,7 @@ import {
   wake,
 } from '../memory/index.ts';
 import { GIVE_BACK, Guard } from './guard.ts';
-import { type Mutual, RESTORE, RESTORE_SYNC, SAVE, type Saved } from './mutual.ts';
+import { type Mutual, RESTORE, RESTORE_SYNC, SAVE, type Saved, TAKE } from './mutual.ts';
 
 const FREE = 0;
 const ABANDONED = -1;
@@ -65,7 +68,7 @@ export class Lock extends SharedObject implements Mutual {
   acquire(options?: { signal?: AbortSignal }): Promise<Guard>;
   acquire(options?: WaitOptions): Promise<Guard | undefined>;
   acquire(options?: WaitOptions): Promise<Guard | undefined> {
-    return park(this[HEAP], this[AT] + LOCK.SPOT, this.#attempt(), options);
+    return refusal(options, 'acquire', this) ?? park(this[HEAP], this[AT] + LOCK.SPOT, this.#attempt(), options);
   }
 
   /** Blocks this thread until the lock is acquired; undefined only when `timeout` (milliseconds) passed first. */
@@ -74,7 +77,7 @@ export class Lock extends SharedObject implements Mutual {
   acquireSync(options?: SyncWaitOptions): Guard | undefined {
     const heap = this[HEAP];
     const at = this[AT];
-    const deadline = options === undefined ? Infinity : deadlineOf(options.timeout);
+    const deadline = options === undefined ? Infinity : deadlineIn(options, 'acquireSync', this, SYNC);
     if (heap.cas(at + LOCK.STATE, FREE, heap.ident) === FREE) return (this.#guard = new Guard(this));
     return this.#acquireSlow(deadline);
   }
@@ -129,6 +132,7 @@ export class Lock extends SharedObject implements Mutual {
 
   /** Acquires, runs `fn` to its end, releases, also when it throws. `fn` is given the guard, for its `abandoned`. */
   async run<R>(fn: (guard: Guard) => R | Promise<R>): Promise<R> {
+    checkFunction(fn, 'run', this, 'to run with the lock held');
     using guard = await this.acquire();
     return await fn(guard);
   }
@@ -159,8 +163,13 @@ export class Lock extends SharedObject implements Mutual {
   }
 
   /** @internal */
+  [TAKE](): Promise<Guard> {
+    return park(this[HEAP], this[AT] + LOCK.SPOT, this.#attempt(), { outlives: true }) as Promise<Guard>;
+  }
+
+  /** @internal */
   async [RESTORE]({ guards }: Saved): Promise<void> {
-    const { abandoned } = await this.acquire();
+    const { abandoned } = await this[TAKE]();
     if (abandoned) guards[0]?.markAbandoned();
     this.#guard = guards[0];
   }

@@ -12,10 +12,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { inspect, types } from 'node:util';
 import '../functions/message-codec.ts';
-import { CloneError, HeapExhaustedError, RuntimeError, TimeoutError } from '../errors.ts';
+import { CloneError, HeapExhaustedError, RuntimeError, ThreadEndedError, TimeoutError } from '../errors.ts';
 import {
   AT,
-  deadlineOf,
+  checkFunction,
+  deadlineIn,
   defineAbandon,
   defineHeld,
   defineHolder,
@@ -28,8 +29,10 @@ import {
   ONCE,
   park,
   parkSync,
+  refuseArguments,
   rouse,
   SharedObject,
+  SYNC,
   type SyncWaitOptions,
   storeValue,
   type WaitOptions,
@@ -52,7 +55,9 @@ export class Once<T = unknown> extends SharedObject {
   /** As this thread has seen it: the runner its own value, everybody else one copy. */
   #outcome: Outcome | undefined;
 
-  constructor() {
+  /** It takes no arguments, the function is given to `run`: `TypeError`. */
+  constructor(...none: []) {
+    refuseArguments(new.target.name, none, ': the function is given to run()');
     super(KIND.ONCE, ONCE.WORDS - 2, (heap, at) => {
       heap.i32[at + ONCE.RUNNER] = 0;
       heap.i32[at + ONCE.RESULT] = 0;
@@ -69,7 +74,8 @@ export class Once<T = unknown> extends SharedObject {
    * reason. Called from inside `fn`: `RuntimeError`, since it would wait for itself.
    */
   async run(fn: () => T | Promise<T>, options?: WaitOptions): Promise<T> {
-    checkFunction('run', fn);
+    deadlineIn(options, 'run(fn, …)', this);
+    checkFunction(fn, 'run', this, 'to call once');
     if (this.#nested()) throw this.#reentered('run');
     const taken = await park(this[HEAP], this[AT] + ONCE.SPOT, () => this.#take(), options);
     if (taken === undefined) throw this.#late(options?.timeout);
@@ -79,6 +85,11 @@ export class Once<T = unknown> extends SharedObject {
       try {
         return { value: await fn() };
       } catch (error) {
+        // That is nobody's outcome: another of those who wait runs its own.
+        if (error instanceof ThreadEndedError) {
+          this.#giveUp();
+          throw error;
+        }
         return { error };
       }
     });
@@ -88,8 +99,8 @@ export class Once<T = unknown> extends SharedObject {
 
   /** The same, blocking this thread. A `fn` that returns a promise is refused: `RuntimeError`, in every thread. */
   runSync(fn: () => T, options?: SyncWaitOptions): T {
-    const deadline = deadlineOf(options?.timeout);
-    checkFunction('runSync', fn);
+    const deadline = deadlineIn(options, 'runSync(fn, …)', this, SYNC);
+    checkFunction(fn, 'runSync', this, 'to call once');
     if (this.#nested()) throw this.#reentered('runSync');
     const heap = this[HEAP];
     const attempt = (): Outcome | typeof RUN | undefined => {
@@ -158,8 +169,7 @@ export class Once<T = unknown> extends SharedObject {
       stored = this.#store(outcome);
     } catch (error) {
       // No room in the heap: somebody else may have more luck.
-      heap.cas(this[AT] + ONCE.RUNNER, heap.ident, 0);
-      wake(heap, this[AT] + ONCE.SPOT, Infinity);
+      this.#giveUp();
       throw error;
     }
     if (heap.cas(this[AT] + ONCE.RESULT, 0, stored.message) === 0) {
@@ -170,6 +180,13 @@ export class Once<T = unknown> extends SharedObject {
     }
     wake(heap, this[AT] + ONCE.SPOT, Infinity);
     return this.#outcome!;
+  }
+
+  /** Not run, after all. */
+  #giveUp(): void {
+    const heap = this[HEAP];
+    heap.cas(this[AT] + ONCE.RUNNER, heap.ident, 0);
+    wake(heap, this[AT] + ONCE.SPOT, Infinity);
   }
 
   /** What can't be copied is an error for all, this thread included: else it alone would think that all went well. */
@@ -216,10 +233,6 @@ export class Once<T = unknown> extends SharedObject {
       `${this.toString()} was not done in ${timeout} ms: another thread still runs its function.`,
     );
   }
-}
-
-function checkFunction(call: string, fn: unknown): void {
-  if (typeof fn !== 'function') throw new TypeError(`${call}(${inspect(fn)}): give the function to call once.`);
 }
 
 function open(outcome: Outcome): unknown {

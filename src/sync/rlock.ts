@@ -15,7 +15,8 @@ import { RuntimeError } from '../errors.ts';
 import {
   AT,
   type Attempt,
-  deadlineOf,
+  checkFunction,
+  deadlineIn,
   defineAbandon,
   defineHolder,
   defineKind,
@@ -25,8 +26,11 @@ import {
   park,
   parkSync,
   RLOCK,
+  refusal,
+  refuseArguments,
   rouse,
   SharedObject,
+  SYNC,
   type SyncWaitOptions,
   unbroken,
   type WaitOptions,
@@ -34,7 +38,7 @@ import {
   wake,
 } from '../memory/index.ts';
 import { GIVE_BACK, Guard } from './guard.ts';
-import { type Mutual, RESTORE, RESTORE_SYNC, SAVE, type Saved } from './mutual.ts';
+import { type Mutual, RESTORE, RESTORE_SYNC, SAVE, type Saved, TAKE } from './mutual.ts';
 
 const FREE = 0;
 const ABANDONED = -1;
@@ -48,7 +52,9 @@ const LARGEST = 2 ** 31 - 1;
 export class RLock extends SharedObject implements Mutual {
   #guards: (Guard | undefined)[] = [];
 
-  constructor() {
+  /** A free lock. It takes no arguments: `TypeError`. */
+  constructor(...none: []) {
+    refuseArguments(new.target.name, none);
     super(KIND.RLOCK, RLOCK.WORDS - 2, (heap, at) => {
       heap.i32[at + RLOCK.OWNER] = FREE;
       heap.i32[at + RLOCK.TOKEN] = 0;
@@ -61,10 +67,11 @@ export class RLock extends SharedObject implements Mutual {
   acquire(options?: { signal?: AbortSignal }): Promise<Guard>;
   acquire(options?: WaitOptions): Promise<Guard | undefined>;
   acquire(options?: WaitOptions): Promise<Guard | undefined> {
+    const refused = refusal(options, 'acquire', this);
+    if (refused) return refused;
     const token = this.#token();
-    // An owner never queues behind those who wait for it. (`park` looks at the options.)
-    const { timeout = 0, signal } = options ?? {};
-    if (timeout >= 0 && !signal?.aborted && this.#owns(token)) return Promise.resolve(this.#enter(false));
+    // An owner never queues behind those who wait for it.
+    if (!options?.signal?.aborted && this.#owns(token)) return Promise.resolve(this.#enter(false));
     return park(this[HEAP], this[AT] + RLOCK.SPOT, this.#attempt(token), options);
   }
 
@@ -72,7 +79,7 @@ export class RLock extends SharedObject implements Mutual {
   acquireSync(): Guard;
   acquireSync(options?: SyncWaitOptions): Guard | undefined;
   acquireSync(options?: SyncWaitOptions): Guard | undefined {
-    const deadline = options === undefined ? Infinity : deadlineOf(options.timeout);
+    const deadline = options === undefined ? Infinity : deadlineIn(options, 'acquireSync', this, SYNC);
     const token = this.#token();
     const guard = this.#take(token);
     if (guard) return guard;
@@ -114,6 +121,7 @@ export class RLock extends SharedObject implements Mutual {
    * tasks are not told apart: `acquire()` twice is a second level, whichever task calls. `fn` is given the guard.
    */
   async run<R>(fn: (guard: Guard) => R | Promise<R>): Promise<R> {
+    checkFunction(fn, 'run', this, 'to run with the lock held');
     const outer = nestings.getStore();
     const enclosing = this.#token();
     // A word of the record: it starts again before it would not fit.
@@ -187,8 +195,14 @@ export class RLock extends SharedObject implements Mutual {
   }
 
   /** @internal */
+  [TAKE](): Promise<Guard> {
+    const attempt = this.#attempt(this.#token());
+    return park(this[HEAP], this[AT] + RLOCK.SPOT, attempt, { outlives: true }) as Promise<Guard>;
+  }
+
+  /** @internal */
   async [RESTORE](saved: Saved): Promise<void> {
-    this.#restore(saved, await this.acquire());
+    this.#restore(saved, await this[TAKE]());
   }
 
   /** @internal */

@@ -22,7 +22,7 @@ import {
   AT,
   blockedAt,
   breakMutex,
-  deadlineOf,
+  deadlineIn,
   defineAbandon,
   defineHeld,
   defineHolder,
@@ -36,8 +36,10 @@ import {
   park,
   parkSync,
   RWLOCK,
+  refuseArguments,
   rouse,
   SharedObject,
+  SYNC,
   type SyncWaitOptions,
   unlockMutex,
   type WaitOptions,
@@ -79,7 +81,9 @@ export type RWLockStatistics = {
 export class RWLock extends SharedObject {
   #timer: NodeJS.Timeout | undefined;
 
-  constructor() {
+  /** A free one. It takes no arguments: `TypeError`. */
+  constructor(...none: []) {
+    refuseArguments(new.target.name, none);
     super(KIND.RWLOCK, RWLOCK.WORDS - 2, (heap, at) => {
       heap.i32.fill(0, at + RWLOCK.WRITER, at + RWLOCK.WORDS);
       initSpot(heap, at + RWLOCK.READ_SPOT);
@@ -164,6 +168,7 @@ export class RWLock extends SharedObject {
   }
 
   async #wait(side: Side, options: WaitOptions | undefined): Promise<Guard | undefined> {
+    deadlineIn(options, VERBS[side], this);
     const heap = this[HEAP];
     const at = this[AT];
     let since = 0;
@@ -185,7 +190,7 @@ export class RWLock extends SharedObject {
   }
 
   #waitSync(side: Side, options: SyncWaitOptions | undefined): Guard | undefined {
-    const deadline = options === undefined ? Infinity : deadlineOf(options.timeout);
+    const deadline = options === undefined ? Infinity : deadlineIn(options, `${VERBS[side]}Sync`, this, SYNC);
     const guard = this.#take(side, false, true);
     return guard && guard !== LATER ? guard : this.#waitSyncSlow(side, deadline);
   }

@@ -8,7 +8,8 @@ import { inspect } from 'node:util';
 import { RuntimeError } from '../errors.ts';
 import {
   AT,
-  deadlineOf,
+  checkFunction,
+  deadlineIn,
   defineAbandon,
   defineKind,
   HEAP,
@@ -16,9 +17,11 @@ import {
   KIND,
   park,
   parkSync,
+  refusal,
   rouse,
   SEMAPHORE,
   SharedObject,
+  SYNC,
   type SyncWaitOptions,
   type WaitOptions,
   waitingAt,
@@ -45,14 +48,15 @@ export class Semaphore extends SharedObject {
   acquire(options?: { signal?: AbortSignal }): Promise<Guard>;
   acquire(options?: WaitOptions): Promise<Guard | undefined>;
   acquire(options?: WaitOptions): Promise<Guard | undefined> {
-    return park(this[HEAP], this[AT] + SEMAPHORE.SPOT, () => this.tryAcquire(), options);
+    const refused = refusal(options, 'acquire', this);
+    return refused ?? park(this[HEAP], this[AT] + SEMAPHORE.SPOT, () => this.tryAcquire(), options);
   }
 
   /** The same, blocking this thread. */
   acquireSync(): Guard;
   acquireSync(options?: SyncWaitOptions): Guard | undefined;
   acquireSync(options?: SyncWaitOptions): Guard | undefined {
-    const deadline = deadlineOf(options?.timeout);
+    const deadline = deadlineIn(options, 'acquireSync', this, SYNC);
     return (
       this.tryAcquire() ?? parkSync(this[HEAP], this[AT] + SEMAPHORE.SPOT, this[AT], () => this.tryAcquire(), deadline)
     );
@@ -98,6 +102,7 @@ export class Semaphore extends SharedObject {
 
   /** Takes a permit, runs `fn` to its end, gives it back, also when it throws. */
   async run<R>(fn: () => R | Promise<R>): Promise<R> {
+    checkFunction(fn, 'run', this, 'to run with a permit');
     using _guard = await this.acquire();
     return await fn();
   }

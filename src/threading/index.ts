@@ -5,6 +5,7 @@ export {
   FinalizationError,
   FunctionError,
   RuntimeError,
+  ThreadEndedError,
   WorkerCrashedError,
 } from '../errors.ts';
 export type { SyncWaitOptions, WaitOptions } from '../memory/index.ts';
@@ -28,6 +29,7 @@ export { findDeadlocks, setDetectDeadlocks } from './deadlock.ts';
 export { type ExceptHook, type ExceptHookArgs, setExceptHook } from './except-hook.ts';
 export { ThreadLocal } from './local.ts';
 export { sleep, sleepSync } from './sleep.ts';
-export { Thread, type ThreadOptions } from './thread.ts';
+export { Thread } from './thread.ts';
+export type { ThreadOptions } from './thread-options.ts';
 export { Timer, type TimerOptions } from './timer.ts';
 export { type ThreadName, type Wait, waits } from './waits.ts';

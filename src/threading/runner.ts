@@ -1,10 +1,13 @@
 /** One thread's life inside its isolate: its record is taken over, its modules imported, its target run, its end told. */
 
-import { CloneError, RuntimeError, WorkerCrashedError } from '../errors.ts';
+import { CloneError, RuntimeError, ThreadEndedError, WorkerCrashedError } from '../errors.ts';
 import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
 import {
+  abandon,
   abandonHeld,
+  endThreadWaits,
   heap,
+  heldBy,
   ISOLATE,
   loadValue,
   storeValue,
@@ -31,6 +34,7 @@ export async function runThread(record: number): Promise<void> {
   heap.renew();
   // Of the thread before: what it returned with is not this one's.
   sweepLingering();
+  held = undefined;
   heap.store(descriptor + ISOLATE.THREAD, record);
   i32[record + THREAD.IDENT] = heap.ident;
   i32[record + THREAD.NATIVE_ID] = i32[descriptor + ISOLATE.NATIVE_ID];
@@ -46,10 +50,53 @@ export async function runThread(record: number): Promise<void> {
   }
   try {
     const value = await runTarget(running);
-    end(THREAD_OUTCOME.VALUE, value, storeResult(value));
+    const stored = storeResult(value);
+    if (leaveWaits() > 0) await turn();
+    end(THREAD_OUTCOME.VALUE, value, stored);
   } catch (error) {
     await prepareHook();
     fail(error);
+  }
+}
+
+/** Lets whatever is ready in the event loop run. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** What the thread held when it returned. It stays taken; what was taken here later nobody will give back. */
+let held: Set<number> | undefined;
+/** Whether a wait was ended since the thread that runs, or ran, here began. */
+let waitsEnded = false;
+
+/**
+ * The target has returned, or failed: what it has not awaited ends. The code behind it gets an error, so its `using` and
+ * `finally` blocks run; in a turn of the event loop before the end is told, if there is one.
+ */
+function leaveWaits(): number {
+  held ??= heldBy(heap, heap.descriptor, heap.ident);
+  const ended = endThreadWaits(heap);
+  if (ended > 0) waitsEnded = true;
+  return ended;
+}
+
+/** Whether an uncaught error says no more than that a wait ended with its thread: nobody is left to be told. */
+export function isEndedWait(error: unknown): boolean {
+  return waitsEnded && comesOfEnd(error);
+}
+
+function comesOfEnd(error: unknown, depth = 0): boolean {
+  if (error instanceof ThreadEndedError) return true;
+  if (!(error instanceof Error) || depth > 8) return false;
+  const { cause, error: last, suppressed, errors } = error as SuppressedError & { errors?: unknown };
+  const inner = [cause, last, suppressed, ...(Array.isArray(errors) ? errors : [])];
+  return inner.some((each) => comesOfEnd(each, depth + 1));
+}
+
+/** Nothing is left here that could give back what was taken after the thread's end. */
+function abandonLate(): void {
+  for (const address of heldBy(heap, heap.descriptor, heap.ident)) {
+    if (!held?.has(address)) abandon(heap, address, heap.ident);
   }
 }
 
@@ -123,6 +170,7 @@ export function endByExit(code: number): void {
       abandonHeld(heap, heap.descriptor, heap.ident);
       end(THREAD_OUTCOME.VALUE, undefined);
     }
+    abandonLate();
     // What a thread that returned has left locked is not the isolate's to abandon: it goes under another ident.
     heap.renew();
     return;
@@ -146,9 +194,14 @@ function end(outcome: number, result: unknown, stored = 0): void {
   running = undefined;
   for (const run of endings) run();
   forgetSignal();
+  // Again: code behind waits that have ended may have begun new ones.
+  leaveWaits();
   // One that has returned did not die: a lock that it took for somebody else to release stays taken, as in Python.
   // Tempting and wrong: to give that up too; the next would take it before the one that it waits for.
-  if (outcome === THREAD_OUTCOME.ERROR) abandonHeld(heap, heap.descriptor, heap.ident);
+  if (outcome === THREAD_OUTCOME.ERROR) {
+    abandonHeld(heap, heap.descriptor, heap.ident);
+    held = undefined;
+  }
   settling();
   finish(heap, record, outcome, result, stored);
 }
@@ -163,8 +216,11 @@ export async function mayBeReused(record: number): Promise<boolean> {
   const flags = heap.load(record + THREAD.FLAGS);
   heap.store(heap.descriptor + ISOLATE.THREAD, 0);
   if (flags & THREAD_FLAG.TERMINATE) return false;
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
+  // What its modules wait for may be among what has ended: the next thread finds them as new in another isolate.
+  if (waitsEnded) return false;
   if (!process.getActiveResourcesInfo().every((name) => name === 'Immediate')) return false;
+  abandonLate();
   // A parked isolate that dies has nothing to abandon: see `endByExit`.
   heap.renew();
   return true;

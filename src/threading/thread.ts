@@ -4,13 +4,12 @@
  */
 
 import { getEventListeners } from 'node:events';
-import type { ResourceLimits } from 'node:worker_threads';
 import { BootstrapError, CloneError, FinalizationError, RuntimeError } from '../errors.ts';
 import { describeFunction, isImportingModule } from '../functions/index.ts';
 import {
   AT,
   addressOf,
-  deadlineOf,
+  deadlineIn,
   defineKind,
   discard,
   type Encoder,
@@ -24,6 +23,7 @@ import {
   parkSync,
   SharedObject,
   SUPER,
+  SYNC,
   type SyncWaitOptions,
   store,
   storeValue,
@@ -39,22 +39,7 @@ import { setKernelName } from './kernel-name.ts';
 import { requestIsolate, requestTermination } from './nursery.ts';
 import { callerPlace } from './place.ts';
 import { delist, destroyRecord, enlist, finish, initRecord, nameOf, rename } from './record.ts';
-
-export type ThreadOptions<A extends unknown[], R> = {
-  /** What the thread runs. Any function can cross; what can't is refused by `start` with `FunctionError`. */
-  target?: (...args: A) => R | Promise<R>;
-  /** Its arguments: shared objects by reference, all else by copy. */
-  args?: A;
-  /** Shown in reports; `Thread-N (target)` when left out or empty. */
-  name?: string;
-  /** A daemon thread doesn't keep the process alive, and ends with it. Default: as the thread that makes it. */
-  daemon?: boolean;
-  /**
-   * Limits of the thread's own JavaScript heap and stack, in MiB, as for `worker_threads`. `stackSizeMb` is 0.5 or more,
-   * or 0 for the default: `RangeError`.
-   */
-  resourceLimits?: ResourceLimits;
-};
+import { checkThreadOptions, type ThreadOptions } from './thread-options.ts';
 
 /** What a thread is sent: itself when its class overrides `run`, else its target; and the arguments. */
 export type Payload = { self?: Thread; target?: (...args: unknown[]) => unknown; args: unknown[]; text: string };
@@ -72,7 +57,7 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
 
   constructor(options: ThreadOptions<A, R> = {}) {
     const adopting = SharedObject.adopting();
-    if (!adopting) checkOptions(options);
+    if (!adopting) checkThreadOptions(options as ThreadOptions<never, unknown>);
     const foreign = making?.foreign ?? false;
     super(KIND.THREAD, THREAD.WORDS - 2, (heap, at) => {
       const daemon = options.daemon ?? currentIsDaemon();
@@ -157,6 +142,7 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
    * listeners a daemon thread that lives can't be joined: `FinalizationError`.
    */
   async join(options?: WaitOptions): Promise<boolean> {
+    deadlineIn(options, 'join', this);
     this.#mustBeJoinable();
     const ended = () => this.#state() === THREAD_STATE.ENDED || undefined;
     if (!ended()) this.#mustBeAbleToEnd();
@@ -165,7 +151,7 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
 
   /** The same, blocking the calling thread. */
   joinSync(options?: SyncWaitOptions): boolean {
-    const deadline = deadlineOf(options?.timeout);
+    const deadline = deadlineIn(options, 'joinSync', this, SYNC);
     this.#mustBeJoinable();
     const ended = () => this.#state() === THREAD_STATE.ENDED || undefined;
     if (ended()) return true;
@@ -357,30 +343,6 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
       discard(encoder);
       throw error;
     }
-  }
-}
-
-/** Below this Node's own start of an isolate runs out of stack, which ends the whole process. */
-const LEAST_STACK_MB = 0.5;
-
-function checkOptions(options: { target?: unknown; args?: unknown; resourceLimits?: ResourceLimits }): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(
-      `new Thread(${String(options)}): give an object of options, as in new Thread({ target: fn, args: [1] }).`,
-    );
-  }
-  const { target, args, resourceLimits } = options;
-  const stack = resourceLimits?.stackSizeMb ?? 0;
-  if (stack !== 0 && !(stack >= LEAST_STACK_MB)) {
-    throw new RangeError(
-      `new Thread: resourceLimits.stackSizeMb is ${String(stack)}: give ${LEAST_STACK_MB} or more, or 0 for the default.`,
-    );
-  }
-  if (target !== undefined && typeof target !== 'function') {
-    throw new TypeError(`new Thread: target is ${typeof target}, not a function.`);
-  }
-  if (args !== undefined && !Array.isArray(args)) {
-    throw new TypeError('new Thread: args is not an array: one argument is written args: [value].');
   }
 }
 

@@ -6,7 +6,7 @@ import type { ResourceLimits } from 'node:worker_threads';
 import { describeFunction } from '../functions/index.ts';
 import {
   AT,
-  deadlineOf,
+  checkOptions,
   defineChooser,
   defineVariant,
   HEAP,
@@ -18,6 +18,7 @@ import {
 } from '../memory/index.ts';
 import { Event } from '../sync/index.ts';
 import { PAYLOAD, type Payload, Thread } from './thread.ts';
+import { COMMON_OPTIONS } from './thread-options.ts';
 
 export type TimerOptions = {
   /** As of every thread. */
@@ -38,7 +39,7 @@ export class Timer<A extends any[] = [], R = unknown> extends Thread<A, R | unde
    */
   constructor(interval: number, fn: (...args: A) => R | Promise<R>, args?: A, options: TimerOptions = {}) {
     const adopting = SharedObject.adopting();
-    if (!adopting) check(interval, fn, args);
+    if (!adopting) check(interval, fn, args, options);
     // A list of its own: what one timer's is changed to is nobody else's.
     const own = [...(args ?? [])] as unknown as A;
     super(adopting ? {} : { ...options, target: fn, args: own });
@@ -108,11 +109,10 @@ async function callThenSet<R>(call: () => R | Promise<R>, finished: Event): Prom
   return result;
 }
 
-function check(interval: unknown, fn: unknown, args: unknown): void {
+function check(interval: unknown, fn: unknown, args: unknown, options: TimerOptions): void {
   if (typeof interval !== 'number' || !(interval >= 0)) {
     throw new RangeError(`new Timer(${String(interval)}, …): give milliseconds, 0 or more.`);
   }
-  deadlineOf(interval);
   if (typeof fn !== 'function') {
     throw new TypeError(
       `new Timer(${interval}, ${typeof fn}): give the function to call, and its arguments behind it.`,
@@ -121,6 +121,7 @@ function check(interval: unknown, fn: unknown, args: unknown): void {
   if (args !== undefined && !Array.isArray(args)) {
     throw new TypeError('new Timer: args is not an array: one argument is written new Timer(ms, fn, [value]).');
   }
+  checkOptions(options, 'new Timer(ms, fn, args, …)', undefined, COMMON_OPTIONS);
 }
 
 defineVariant(KIND.THREAD, Timer as never);

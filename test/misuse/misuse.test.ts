@@ -20,7 +20,7 @@ const expected: Record<string, [kind: string, ...message: RegExp[]]> = {
   'join itself': ['RuntimeError', /MainThread/, /can't join itself/],
   'result before start': ['RuntimeError', /early/, /call start\(\) first/],
   'join with a negative timeout': ['RangeError', /timeout is -1/, /milliseconds, 0 or more/],
-  'join with a timeout that is text': ['RangeError', /timeout is 5/, /milliseconds/],
+  'join with a timeout that is text': ['RangeError', /timeout is '5'/, /milliseconds/],
   'daemon after start': ['RuntimeError', /late/, /before start\(\)/],
   'the signal of another thread': ['RuntimeError', /other/, /currentThread\(\)\.signal/],
   'terminate the main thread': ['RuntimeError', /MainThread/, /can't be terminated/],

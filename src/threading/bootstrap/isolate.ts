@@ -1,14 +1,13 @@
 /** What an isolate does from its first to its last thread. The entry file of every worker that the nursery makes. */
 import { workerData } from 'node:worker_threads';
 import { installModuleHooks } from '../../functions/index.ts';
+import '../../kinds.ts';
 import { heap, ISOLATE } from '../../memory/index.ts';
-// Whatever kind of shared object arrives, its class is here.
-import '../../shared/index.ts';
 import '../index.ts';
 import { prepareHook, textOf } from '../except-hook.ts';
 import { type IsolateData, SEAT, settled, waitForThread } from '../nursery.ts';
 import { installOutput, writeWhole } from '../output.ts';
-import { endByExit, endUnsettled, fail, isRunning, mayBeReused, runThread } from '../runner.ts';
+import { endByExit, endUnsettled, fail, isEndedWait, isRunning, mayBeReused, runThread } from '../runner.ts';
 import { declareNoTests } from './node-test.ts';
 
 const { facts, seat, record, reusable } = workerData as IsolateData;
@@ -32,6 +31,7 @@ installModuleHooks();
 declareNoTests();
 let failing = false;
 process.on('uncaughtException', async (error) => {
+  if (isEndedWait(error)) return;
   // More of them while the hook's module is imported: the first one ends the thread.
   if (failing) return;
   failing = true;

@@ -1,4 +1,5 @@
 /** Functions cross threads: a function taken apart into a plain description and captured values, and put together again. */
+export { accessorOf } from './accessor.ts';
 export { captureFunction, describeFunction } from './capture.ts';
 export { installModuleHooks } from './hooks.ts';
 export { isImportingModule, loadModuleOf } from './modules.ts';

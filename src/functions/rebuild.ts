@@ -35,6 +35,11 @@ let strictSource: ((text: string) => unknown) | undefined;
 /** The reference of a function that was rebuilt here. */
 export const rebuiltReference = (fn: object): FunctionReference | undefined => rebuilt.get(fn);
 
+/** Remembers how a function is described, as if it had been rebuilt here. */
+export function rememberRebuilt(fn: object, reference: FunctionReference): void {
+  rebuilt.set(fn, reference);
+}
+
 /** Remembers a module's own function, so that its reference leads to it even where its module has no evaluator. */
 export function rememberBinding(reference: FunctionReference, fn: AnyFunction): void {
   bindings.set(bindingKey(reference), new WeakRef(fn));

@@ -84,6 +84,13 @@ export function setCurrentTask(task: TaskHere | undefined): void {
   alone = task;
 }
 
+/** @internal From here on others may run beside the task that runs: it is known by its context. */
+export function sharesWorker(): void {
+  if (alone === undefined) return;
+  several.enterWith(alone);
+  alone = undefined;
+}
+
 /** @internal */
 export function runAsTask<R>(task: TaskHere, run: () => R): R {
   return several.run(task, run);
@@ -91,7 +98,8 @@ export function runAsTask<R>(task: TaskHere, run: () => R): R {
 
 /** The task that the calling code belongs to. Throws `RuntimeError` outside a task of an executor. */
 export function currentTask(): CurrentTask {
-  const task = several.getStore() ?? alone;
+  // In this order: what one task has entered, its worker's own loop may see as well.
+  const task = alone ?? several.getStore();
   if (task === undefined) {
     throw new RuntimeError('currentTask() is for functions that an executor runs: there is no task here.');
   }

@@ -1,5 +1,6 @@
 /** What every executor offers, whatever its workers are; after Python's `concurrent.futures.Executor`. */
 import { REFUSED } from '../memory/index.ts';
+import type { ContextEntry } from './context.ts';
 import type { Future } from './future.ts';
 import { type MapOptions, type MapResult, mapOver, type Submitter } from './map.ts';
 import { checkTaskOptions } from './task-options.ts';
@@ -38,6 +39,8 @@ export type TaskOptions = {
   retries?: number;
   /** Ends the worker of a task that goes on after its timeout, after `signal`, or after `cancel()`. */
   force?: boolean;
+  /** In place of the executor's own: `AsyncLocalStorage`s whose stores go along, by copy. */
+  context?: readonly ContextEntry[];
 };
 
 export type ShutdownOptions = {
@@ -90,13 +93,6 @@ export abstract class Executor implements AsyncDisposable {
 
   /** Waits for all tasks, then throws the errors that nobody has looked at. */
   abstract [Symbol.asyncDispose](): Promise<void>;
-
-  get [REFUSED](): { what: string; mend: string } {
-    return {
-      what: 'an executor belongs to the thread that made it',
-      mend: 'make one there, or send results through a Queue',
-    };
-  }
 }
 
 /** An executor seen through options that hold for every task. */
@@ -135,6 +131,13 @@ class ExecutorView extends Executor {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#base[Symbol.asyncDispose]();
+  }
+
+  get [REFUSED](): { what: string; mend: string } {
+    return {
+      what: 'an executor seen through options belongs to the thread that made it',
+      mend: 'send the executor itself, and call with(…) there',
+    };
   }
 
   override toString(): string {

@@ -3,7 +3,7 @@
  * that submitted the task.
  */
 import { CancelledError, TimeoutError } from '../errors.ts';
-import { deadlineOf, REFUSED, type SyncWaitOptions, type WaitOptions } from '../memory/index.ts';
+import { deadlineIn, REFUSED, SYNC, type SyncWaitOptions, type WaitOptions } from '../memory/index.ts';
 import type { TaskOptions } from './executor.ts';
 
 /** What a future needs of the executor behind it. */
@@ -20,15 +20,31 @@ export type FutureSource = {
   observed(future: Future<unknown>): void;
 };
 
-type Outcome =
-  | { state: 'pending' }
-  | { state: 'value'; value: unknown }
-  | { state: 'error'; error: unknown }
-  | { state: 'cancelled' };
+export type Outcome = { state: 'value'; value: unknown } | { state: 'error'; error: unknown } | { state: 'cancelled' };
 
 const NO_OPTIONS: TaskOptions = {};
-const PENDING: Outcome = { state: 'pending' };
-const CANCELLED: Outcome = { state: 'cancelled' };
+
+/** In `#flags`: how it ended, and what has happened to it. */
+const VALUE = 1;
+const ERROR = 2;
+const CANCELLED = 3;
+const STATE = 3;
+const OBSERVED = 4;
+const ASKED = 8;
+
+/** What few futures have, or only later: a million of them may wait. */
+type More = {
+  options: TaskOptions;
+  retries: number;
+  submitted: number;
+  chunk: number;
+  /** Not of `this`: a Future<string> is to be a Future<unknown> too. */
+  callbacks: Set<() => void> | undefined;
+  progress: Set<(value: unknown) => void> | undefined;
+  promise: Promise<unknown> | undefined;
+  /** Settles the promise. */
+  keep: (() => void) | undefined;
+};
 
 export type CancelOptions = {
   /** When the task runs already, end its worker; another takes its place, and no other task fails for it. */
@@ -36,21 +52,13 @@ export type CancelOptions = {
 };
 
 export class Future<T> implements PromiseLike<T> {
-  #source: FutureSource;
-  #outcome: Outcome = PENDING;
-  #observed = false;
-  /** Not of `this`: a Future<string> is to be a Future<unknown> too. */
-  #callbacks: Set<() => void> | undefined;
-  /** @internal Whether it is a chunk of `map`, whose value may hold an error. */ chunk = false;
+  readonly #source: FutureSource;
+  #flags = 0;
+  /** Its value or error, once it has ended. */
+  #outcome: unknown;
+  #more: More | undefined;
   /** The address of the task's block; 0 once it is done. */
   /** @internal */ task = 0;
-  /** How it is to be run; the executor's own notes beside it. */
-  /** @internal */ options: TaskOptions = NO_OPTIONS;
-  /** @internal */ retries = 0;
-  /** When it was submitted, of those whose times are recorded; else 0. */
-  /** @internal */ submitted = 0;
-  /** @internal Somebody has asked the running task to stop. */ asked = false;
-  #progress: Set<(value: unknown) => void> | undefined;
 
   /** @internal */
   constructor(source: FutureSource) {
@@ -58,15 +66,14 @@ export class Future<T> implements PromiseLike<T> {
   }
 
   /** The task's value. Rejects with its error, `CancelledError`, `TimeoutError` after `timeout` ms, `signal.reason`. */
-  async result(options?: WaitOptions): Promise<T> {
-    await this.#settled(options);
-    return this.#value();
+  result(options?: WaitOptions): Promise<T> {
+    return options === undefined ? this.#promise() : this.#resultWithin(options);
   }
 
   /** The same, blocking this thread; the workers need nothing from it meanwhile. */
   resultSync(options?: SyncWaitOptions): T {
-    const deadline = deadlineOf(options?.timeout);
-    this.#look();
+    const deadline = deadlineIn(options, 'resultSync', this, SYNC);
+    this.markSeen();
     if (!this.done()) this.#source.drive(this as Future<unknown>, deadline);
     if (!this.done()) throw new TimeoutError(`The task was not done in ${options?.timeout} ms.`);
     return this.#value();
@@ -74,9 +81,9 @@ export class Future<T> implements PromiseLike<T> {
 
   /** What the task threw, an error as a rule; undefined when it ended well. Rejects as `result` does in all other cases. */
   async exception(options?: WaitOptions): Promise<Error | undefined> {
-    await this.#settled(options);
-    if (this.#outcome.state === 'cancelled') throw cancelled();
-    return this.#outcome.state === 'error' ? (this.#outcome.error as Error) : undefined;
+    await this.#settled(options, 'exception');
+    if (this.cancelled()) throw cancelled();
+    return this.error as Error | undefined;
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a future can be awaited
@@ -85,16 +92,16 @@ export class Future<T> implements PromiseLike<T> {
     // biome-ignore lint/suspicious/noExplicitAny: as a Promise's
     rejected?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.result().then(fulfilled, rejected);
+    return this.#promise().then(fulfilled, rejected);
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: as a Promise's
   catch<B = never>(rejected?: ((reason: any) => B | PromiseLike<B>) | null): Promise<T | B> {
-    return this.result().catch(rejected);
+    return this.#promise().catch(rejected);
   }
 
   finally(run?: (() => void) | null): Promise<T> {
-    return this.result().finally(run);
+    return this.#promise().finally(run);
   }
 
   /**
@@ -103,38 +110,39 @@ export class Future<T> implements PromiseLike<T> {
    * worker is ended: true. False when it is done.
    */
   cancel({ force = this.options.force ?? false }: CancelOptions = {}): boolean {
-    if (this.#outcome.state === 'cancelled') return true;
+    if (this.cancelled()) return true;
     if (this.done()) return false;
     if (!this.#source.withdraw(this as Future<unknown>)) {
       const reason = cancelled();
       const interrupted = this.#source.interrupt(this as Future<unknown>, reason, force);
       if (!interrupted || !force) return false;
     }
-    this.settle(CANCELLED);
+    this.settle({ state: 'cancelled' });
     return true;
   }
 
   /** Calls `fn` with every value that the task gives to `currentTask().progress`, from now on. */
   onProgress(fn: (value: unknown) => void): void {
-    this.#progress ??= new Set();
-    this.#progress.add(fn);
+    const more = this.#extra();
+    more.progress ??= new Set();
+    more.progress.add(fn);
   }
 
   /** @internal */
   tell(value: unknown): void {
     // Not at once: it may come while `submit` runs, before the caller could name a listener.
     queueMicrotask(() => {
-      for (const listener of this.#progress ?? []) run(() => listener(value));
+      for (const listener of this.#more?.progress ?? []) run(() => listener(value));
     });
   }
 
   /** @internal It has ended because it was asked to. */
   settleCancelled(): void {
-    this.settle(CANCELLED);
+    this.settle({ state: 'cancelled' });
   }
 
   cancelled(): boolean {
-    return this.#outcome.state === 'cancelled';
+    return (this.#flags & STATE) === CANCELLED;
   }
 
   /** Whether a worker is at it now. */
@@ -144,12 +152,12 @@ export class Future<T> implements PromiseLike<T> {
 
   /** Whether it has ended: with a value, with an error, or cancelled. */
   done(): boolean {
-    return this.#outcome.state !== 'pending';
+    return (this.#flags & STATE) !== 0;
   }
 
   /** Calls `fn` with this future once it is done, at once when it is. What `fn` throws is an uncaught exception. */
   addDoneCallback(fn: (future: this) => void): void {
-    this.#look();
+    this.markSeen();
     if (this.done()) run(() => fn(this));
     else this.#watch(fn);
   }
@@ -163,42 +171,94 @@ export class Future<T> implements PromiseLike<T> {
 
   /** @internal */
   get error(): unknown {
-    return this.#outcome.state === 'error' ? this.#outcome.error : undefined;
+    return this.failed ? this.#outcome : undefined;
   }
 
   /** @internal */
   get value(): unknown {
-    return this.#outcome.state === 'value' ? this.#outcome.value : undefined;
+    return (this.#flags & STATE) === VALUE ? this.#outcome : undefined;
   }
 
   /** @internal */
   get failed(): boolean {
-    return this.#outcome.state === 'error';
+    return (this.#flags & STATE) === ERROR;
   }
 
   /** @internal The error that would be silent if nobody looked: the task's, or that of an item of the chunk. */
   get failure(): { error: unknown } | undefined {
-    if (this.#outcome.state === 'error') return { error: this.#outcome.error };
-    return this.chunk ? (this.value as { failed?: { error: unknown } } | undefined)?.failed : undefined;
+    if (this.failed) return { error: this.#outcome };
+    return this.chunk > 0 ? (this.value as { failed?: { error: unknown } } | undefined)?.failed : undefined;
+  }
+
+  /** @internal How it is to be run; the executor's own notes follow. */
+  get options(): TaskOptions {
+    return this.#more?.options ?? NO_OPTIONS;
+  }
+
+  set options(options: TaskOptions) {
+    this.#extra().options = options;
+    this.retries = options.retries ?? 0;
+  }
+
+  /** @internal How often it may be run again. */
+  get retries(): number {
+    return this.#more?.retries ?? 0;
+  }
+
+  set retries(retries: number) {
+    this.#extra().retries = retries;
+  }
+
+  /** @internal When it was submitted, of those whose times are recorded; else 0. */
+  get submitted(): number {
+    return this.#more?.submitted ?? 0;
+  }
+
+  set submitted(milliseconds: number) {
+    this.#extra().submitted = milliseconds;
+  }
+
+  /** @internal Items, if it is a chunk of `map`, whose value may hold an error; else 0. */
+  get chunk(): number {
+    return this.#more?.chunk ?? 0;
+  }
+
+  set chunk(items: number) {
+    this.#extra().chunk = items;
+  }
+
+  /** @internal Somebody has asked the running task to stop. */
+  get asked(): boolean {
+    return (this.#flags & ASKED) !== 0;
+  }
+
+  /** @internal */
+  ask(): void {
+    this.#flags |= ASKED;
   }
 
   /** @internal */
   get seen(): boolean {
-    return this.#observed;
+    return (this.#flags & OBSERVED) !== 0;
   }
 
   /** @internal Somebody has the outcome. */
   markSeen(): void {
-    this.#look();
+    if (this.seen) return;
+    this.#flags |= OBSERVED;
+    this.#source.observed(this as Future<unknown>);
   }
 
   /** @internal The outcome, once. */
   settle(outcome: Outcome): void {
-    if (this.done()) return;
-    this.#outcome = outcome;
-    const callbacks = this.#callbacks;
-    this.#callbacks = undefined;
-    for (const callback of callbacks ?? []) run(callback);
+    if (outcome.state === 'value') this.settleValue(outcome.value);
+    else if (outcome.state === 'error') this.#end(ERROR, outcome.error);
+    else this.#end(CANCELLED, undefined);
+  }
+
+  /** @internal */
+  settleValue(value: unknown): void {
+    this.#end(VALUE, value);
   }
 
   get [REFUSED](): { what: string; mend: string } {
@@ -206,36 +266,72 @@ export class Future<T> implements PromiseLike<T> {
   }
 
   toString(): string {
-    const state =
-      this.#outcome.state === 'pending'
-        ? this.running()
-          ? 'running'
-          : 'pending'
-        : this.#outcome.state === 'cancelled'
-          ? 'cancelled'
-          : 'finished';
-    return `<Future ${state}>`;
+    if (this.cancelled()) return '<Future cancelled>';
+    if (this.done()) return '<Future finished>';
+    return this.running() ? '<Future running>' : '<Future pending>';
   }
 
-  #look(): void {
-    if (this.#observed) return;
-    this.#observed = true;
-    this.#source.observed(this as Future<unknown>);
+  #extra(): More {
+    this.#more ??= {
+      options: NO_OPTIONS,
+      retries: 0,
+      submitted: 0,
+      chunk: 0,
+      callbacks: undefined,
+      progress: undefined,
+      promise: undefined,
+      keep: undefined,
+    };
+    return this.#more;
+  }
+
+  #end(state: number, outcome: unknown): void {
+    if (this.done()) return;
+    this.#flags |= state;
+    this.#outcome = outcome;
+    const more = this.#more;
+    if (more === undefined) return;
+    const { callbacks, keep } = more;
+    more.callbacks = undefined;
+    more.keep = undefined;
+    keep?.();
+    for (const callback of callbacks ?? []) run(callback);
+  }
+
+  async #resultWithin(options: WaitOptions): Promise<T> {
+    await this.#settled(options, 'result');
+    return this.#value();
+  }
+
+  /** Of its outcome, the same one for all who ask. Asking for it is a look at the outcome. */
+  #promise(): Promise<T> {
+    this.markSeen();
+    const more = this.#extra();
+    more.promise ??= new Promise<unknown>((resolve, reject) => {
+      const keep = (): void => {
+        if ((this.#flags & STATE) === VALUE) resolve(this.#outcome);
+        else reject(this.cancelled() ? cancelled() : this.#outcome);
+      };
+      if (this.done()) keep();
+      else more.keep = keep;
+    });
+    return more.promise as Promise<T>;
   }
 
   /** The same function may be there twice, so each gets an entry of its own. */
   #watch(fn: (future: this) => void): () => void {
-    this.#callbacks ??= new Set();
+    const more = this.#extra();
+    more.callbacks ??= new Set();
     const entry = (): void => fn(this);
-    this.#callbacks.add(entry);
-    return () => this.#callbacks?.delete(entry);
+    more.callbacks.add(entry);
+    return () => more.callbacks?.delete(entry);
   }
 
-  #settled(options: WaitOptions | undefined): Promise<void> | undefined {
+  #settled(options: WaitOptions | undefined, call: string): Promise<void> | undefined {
+    const deadline = deadlineIn(options, call, this);
     const { signal } = options ?? {};
-    const deadline = deadlineOf(options?.timeout);
     signal?.throwIfAborted();
-    this.#look();
+    this.markSeen();
     if (this.done()) return undefined;
     return new Promise<void>((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
@@ -266,14 +362,8 @@ export class Future<T> implements PromiseLike<T> {
   }
 
   #value(): T {
-    switch (this.#outcome.state) {
-      case 'value':
-        return this.#outcome.value as T;
-      case 'error':
-        throw this.#outcome.error;
-      default:
-        throw cancelled();
-    }
+    if ((this.#flags & STATE) === VALUE) return this.#outcome as T;
+    throw this.failed ? this.#outcome : cancelled();
   }
 }
 

@@ -1,4 +1,5 @@
 export { BrokenExecutor, CancelledError, TimeoutError, WorkerCrashedError } from '../errors.ts';
+export type { ContextEntry } from './context.ts';
 export { type CurrentTask, currentTask } from './current-task.ts';
 export { Executor, type ExecutorStatistics, type ShutdownOptions, type TaskOptions } from './executor.ts';
 export { type CancelOptions, Future } from './future.ts';

@@ -5,12 +5,16 @@
  * the next chunk goes out when one has been read.
  */
 import { TimeoutError } from '../errors.ts';
-import { deadlineOf } from '../memory/index.ts';
+import { checkOptions, deadlineOf } from '../memory/index.ts';
+import { ChunkSizes, MOST_ITEMS, MOST_PULLED } from './chunk-sizes.ts';
 import type { Future } from './future.ts';
 import type { ChunkOutcome } from './worker.ts';
 
 export type MapOptions = {
-  /** Items that travel together, 1 by default: more makes each cheaper, and the last worker may wait for the longest. */
+  /**
+   * Items that travel together. Left out, it goes by their number: the first ones alone, then more and more of them, so that
+   * many small ones cost little each, and fewer again towards the end of an array, so that no worker waits for another.
+   */
   chunkSize?: number;
   /** Items in flight at most; makes `map` lazy. */
   bufferSize?: number;
@@ -31,9 +35,14 @@ export type MapResult<R> = AsyncIterableIterator<R> &
 export type Submitter = {
   /** Workers at most. */
   workers: number;
+  /** Each item is to be a task of its own, since there are options that hold for one. */
+  singly: boolean;
   /** A way to submit chunks of one function, which is encoded once. */
   chunksOf(fn: (item: unknown) => unknown): { submit(items: unknown[]): Future<ChunkOutcome>; close(): void };
 };
+
+/** Chunks for each worker that a lazy `map` has out where the caller has not said how many items. */
+const CHUNKS_AHEAD = 4;
 
 export function mapOver(
   submitter: Submitter,
@@ -41,23 +50,29 @@ export function mapOver(
   items: Iterable<unknown> | AsyncIterable<unknown>,
   options: MapOptions,
 ): MapResult<unknown> {
-  const { chunkSize = 1, ordered = true, timeout, signal } = options;
+  checkOptions(options, 'map(fn, items, …)', undefined, ['chunkSize', 'bufferSize', 'ordered', 'timeout', 'signal']);
+  const { chunkSize, ordered = true, timeout, signal } = options;
   if (typeof (Object(items)[Symbol.iterator] ?? Object(items)[Symbol.asyncIterator]) !== 'function') {
     throw new TypeError(`map(…, ${String(items)}): give something to iterate over, as an array or a queue.`);
   }
-  const asynchronous = Symbol.asyncIterator in Object(items);
-  const bufferSize = options.bufferSize ?? (asynchronous ? submitter.workers * 4 * chunkSize : Infinity);
+  const { bufferSize } = options;
   for (const [name, value] of Object.entries({ chunkSize, bufferSize })) {
-    if (!(value >= 1) || (value !== Infinity && !Number.isInteger(value))) {
+    if (value !== undefined && (!(value >= 1) || (value !== Infinity && !Number.isInteger(value)))) {
       throw new RangeError(`map: ${name} is ${String(value)}: give a whole number, 1 or more.`);
     }
   }
+  const asynchronous = Symbol.asyncIterator in Object(items);
+  const lazy = asynchronous || (bufferSize ?? Infinity) !== Infinity;
+  const { workers } = submitter;
+  const most = lazy ? Math.min(MOST_PULLED, (bufferSize ?? Infinity) / (workers * CHUNKS_AHEAD)) : MOST_ITEMS;
+  const sizes = new ChunkSizes(workers, chunkSize ?? (submitter.singly ? 1 : undefined), most, items);
   const deadline = deadlineOf(timeout);
   signal?.throwIfAborted();
   const chunks = submitter.chunksOf(fn);
-  const results = new MapResults(chunks, { ordered, deadline, timeout, signal, bufferSize, chunkSize });
+  const ahead = (size: number): number => Math.max(size, bufferSize ?? workers * CHUNKS_AHEAD * size);
+  const results = new MapResults(chunks, { ordered, deadline, timeout, signal, ahead, sizes });
   if (asynchronous) results.pullFrom((items as AsyncIterable<unknown>)[Symbol.asyncIterator]());
-  else if (bufferSize === Infinity) results.submitAll(items as Iterable<unknown>);
+  else if (!lazy) results.submitAll(items as Iterable<unknown>);
   else results.pullFrom((items as Iterable<unknown>)[Symbol.iterator]());
   return results;
 }
@@ -65,11 +80,12 @@ export function mapOver(
 type Chunks = ReturnType<Submitter['chunksOf']>;
 type Settings = {
   ordered: boolean;
+  /** Items in flight at most when chunks are of that size. */
+  ahead: (size: number) => number;
   deadline: number;
   timeout: number | undefined;
   signal: AbortSignal | undefined;
-  bufferSize: number;
-  chunkSize: number;
+  sizes: ChunkSizes;
 };
 
 class MapResults implements MapResult<unknown> {
@@ -91,6 +107,8 @@ class MapResults implements MapResult<unknown> {
   #over = false;
   #pulling: Promise<void> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Calls of `next` that are not served yet. */
+  #turns = 0;
 
   constructor(chunks: Chunks, settings: Settings) {
     this.#chunks = chunks;
@@ -99,13 +117,16 @@ class MapResults implements MapResult<unknown> {
   }
 
   submitAll(items: Iterable<unknown>): void {
+    const { sizes } = this.#settings;
     let chunk: unknown[] = [];
+    let size = sizes.next();
     try {
       for (const item of items) {
         chunk.push(item);
-        if (chunk.length === this.#settings.chunkSize) {
+        if (chunk.length >= size) {
           this.#submit(chunk);
           chunk = [];
+          size = sizes.next();
         }
       }
       if (chunk.length > 0) this.#submit(chunk);
@@ -128,8 +149,15 @@ class MapResults implements MapResult<unknown> {
 
   /** Calls are served one after the other, so that readers that don't wait get the results in order all the same. */
   next(): Promise<IteratorResult<unknown, undefined>> {
+    if (this.#turns === 0 && this.#next < this.#values.length) {
+      return Promise.resolve({ done: false, value: this.#values[this.#next++] });
+    }
+    this.#turns++;
     const turn = this.#turn.then(() => this.#advance());
-    this.#turn = turn.catch(() => {});
+    const over = (): void => {
+      this.#turns--;
+    };
+    this.#turn = turn.then(over, over);
     return turn;
   }
 
@@ -144,7 +172,11 @@ class MapResults implements MapResult<unknown> {
 
   async toArray(): Promise<unknown[]> {
     const all: unknown[] = [];
-    for await (const value of this) all.push(value);
+    for await (const value of this) {
+      all.push(value);
+      // The rest of its chunk, without a promise each.
+      while (this.#turns === 0 && this.#next < this.#values.length) all.push(this.#values[this.#next++]);
+    }
     return all;
   }
 
@@ -172,7 +204,7 @@ class MapResults implements MapResult<unknown> {
       } catch (error) {
         this.#failure = { error: error instanceof TimeoutError && !future.done() ? this.#tooLate() : error };
       }
-      this.#inFlight -= this.#settings.chunkSize;
+      this.#inFlight -= future.chunk;
       this.#pull();
     }
   }
@@ -209,7 +241,8 @@ class MapResults implements MapResult<unknown> {
 
   #submit(items: unknown[]): void {
     const future = this.#chunks.submit(items);
-    this.#inFlight += this.#settings.chunkSize;
+    this.#inFlight += items.length;
+    this.#settings.sizes.sent(items.length);
     this.#waiting.add(future);
     if (!this.#settings.ordered) {
       future.onDone(() => {
@@ -236,14 +269,21 @@ class MapResults implements MapResult<unknown> {
   }
 
   async #pullWhileRoom(): Promise<void> {
-    const { chunkSize, bufferSize } = this.#settings;
-    while (!this.#over && !this.#failure && this.#inFlight + chunkSize <= Math.max(bufferSize, chunkSize)) {
+    const { sizes, ahead } = this.#settings;
+    while (!this.#over && !this.#failure) {
+      const size = sizes.next();
+      if (this.#inFlight + size > ahead(size)) return;
       const chunk: unknown[] = [];
       let failed: { error: unknown } | undefined;
       let ended: boolean | undefined;
-      while (chunk.length < chunkSize && !ended) {
+      while (chunk.length < size && !ended) {
         try {
-          const { done, value } = await this.#source!.next();
+          const step = this.#source!.next();
+          // Items that are there are not held up by one that isn't yet.
+          if (chunk.length > 0 && !sizes.fixed && !(await isSettledSoon(step))) {
+            await this.#submitPulled(chunk.splice(0));
+          }
+          const { done, value } = await step;
           ended = done;
           if (!done) chunk.push(value);
         } catch (error) {
@@ -251,7 +291,7 @@ class MapResults implements MapResult<unknown> {
           break;
         }
       }
-      if (chunk.length > 0 && !this.#over && !this.#failure) await this.#submitPulled(chunk);
+      if (chunk.length > 0) await this.#submitPulled(chunk);
       if (failed) throw failed.error;
       if (ended) {
         this.#sourceEnded();
@@ -262,6 +302,7 @@ class MapResults implements MapResult<unknown> {
   }
 
   async #submitPulled(chunk: unknown[]): Promise<void> {
+    if (this.#over || this.#failure) return;
     try {
       this.#submit(chunk);
     } catch (error) {
@@ -325,4 +366,18 @@ class MapResults implements MapResult<unknown> {
     if (this.#pulling) Promise.resolve(closing).catch(() => {});
     else await closing;
   }
+}
+
+/** Whether the source has its next item within this turn of the event loop. */
+async function isSettledSoon(step: unknown): Promise<boolean> {
+  if (!(step instanceof Promise)) return true;
+  let settled = false;
+  const note = (): void => {
+    settled = true;
+  };
+  step.then(note, note);
+  // A few microtasks, as a source over another source takes; a turn of the loop would cost more than the item.
+  for (let task = 0; task < 8 && !settled; task++) await undefined;
+  if (!settled) await new Promise((resolve) => setImmediate(resolve));
+  return settled;
 }

@@ -1,6 +1,8 @@
 /** Options of a `ThreadPoolExecutor`. */
 import { describeFunction } from '../functions/index.ts';
+import { checkOptions } from '../memory/index.ts';
 import type { ThreadOptions } from '../threading/index.ts';
+import { type ContextEntry, checkContext } from './context.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any function can be sent
 export type AnyFunction = (...args: any[]) => unknown;
@@ -22,27 +24,30 @@ export type ThreadPoolOptions = {
    * of its worker.
    */
   tasksPerWorker?: number;
+  /**
+   * `AsyncLocalStorage`s whose stores go along with every task, by copy: top-level variables of the module of the task's
+   * function, imports included, or functions that return them.
+   */
+  context?: readonly ContextEntry[];
   /** Limits of each worker's own JavaScript heap and stack, in MiB. */
   resourceLimits?: ThreadOptions<[], unknown>['resourceLimits'];
 };
 
-const OPTIONS = new Set(
-  'maxWorkers threadNamePrefix initializer initArgs idleTimeout maxTasksPerWorker tasksPerWorker resourceLimits'.split(
-    ' ',
-  ),
-);
+const OPTIONS = [
+  'maxWorkers',
+  'threadNamePrefix',
+  'initializer',
+  'initArgs',
+  'idleTimeout',
+  'maxTasksPerWorker',
+  'tasksPerWorker',
+  'context',
+  'resourceLimits',
+];
 
 /** Throws `TypeError` or `RangeError`, naming the option. */
-export function checkOptions(options: ThreadPoolOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(
-      `new ThreadPoolExecutor(${String(options)}): give an object of options, as in { maxWorkers: 4 }.`,
-    );
-  }
-  const unknown = Object.keys(options).find((key) => !OPTIONS.has(key));
-  if (unknown !== undefined) {
-    throw new TypeError(`new ThreadPoolExecutor: there is no option ${unknown}; there are ${[...OPTIONS].join(', ')}.`);
-  }
+export function checkPoolOptions(options: ThreadPoolOptions): void {
+  checkOptions(options, 'new ThreadPoolExecutor', undefined, OPTIONS);
   const { maxWorkers, initializer, initArgs, idleTimeout, maxTasksPerWorker, tasksPerWorker } = options;
   if (maxWorkers !== undefined && (!Number.isInteger(maxWorkers) || maxWorkers < 1)) {
     throw new RangeError(`maxWorkers is ${String(maxWorkers)}: give a whole number, 1 or more.`);
@@ -59,5 +64,6 @@ export function checkOptions(options: ThreadPoolOptions): void {
   if (initializer !== undefined && typeof initializer !== 'function')
     throw new TypeError('initializer is not a function.');
   if (initArgs !== undefined && !Array.isArray(initArgs)) throw new TypeError('initArgs is not an array.');
+  checkContext(options.context);
   if (initializer !== undefined) describeFunction(initializer);
 }

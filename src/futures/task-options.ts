@@ -1,17 +1,13 @@
 /** Options of tasks: what may stand in them. */
+import { checkOptions } from '../memory/index.ts';
+import { checkContext } from './context.ts';
 import type { TaskOptions } from './executor.ts';
 
-const NAMES = ['signal', 'timeout', 'priority', 'retries', 'force'];
+const NAMES = ['timeout', 'signal', 'priority', 'retries', 'force', 'context'];
 
 /** Throws `TypeError` or `RangeError`, naming the option. */
 export function checkTaskOptions(options: TaskOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`with(${String(options)}): give an object of options, as in { timeout: 1000 }.`);
-  }
-  const unknown = Object.keys(options).find((key) => !NAMES.includes(key));
-  if (unknown !== undefined) {
-    throw new TypeError(`with: there is no option ${unknown}; there are ${NAMES.join(', ')}.`);
-  }
+  checkOptions(options, 'with', undefined, NAMES);
   const { signal, timeout, priority, retries, force } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('with: signal is no AbortSignal.');
   if (timeout !== undefined && !(timeout >= 0)) {
@@ -23,6 +19,7 @@ export function checkTaskOptions(options: TaskOptions): void {
   if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0)) {
     throw new RangeError(`with: retries is ${String(retries)}: give a whole number, 0 or more.`);
   }
+  checkContext(options.context);
   if (force !== undefined && typeof force !== 'boolean') {
     throw new TypeError(`with: force is ${String(force)}: give true or false.`);
   }

@@ -2,26 +2,31 @@
  * The tasks that wait, for all workers: a ring of their addresses. From the first task with a priority on, tasks lie in a
  * ranked queue beside it, and each has a token in the ring. Each appearance has a count of the task's block.
  */
-import { heap } from '../memory/index.ts';
+import { addressOf, heap, QUEUE } from '../memory/index.ts';
 import { PriorityQueue, Queue } from '../queue/index.ts';
 
 /** Stands in the ring for the first task of the ranked queue. */
 export const RANKED = -1;
 
 export class TaskRing {
-  readonly tasks = new Queue<number>();
-  readonly ranked = new PriorityQueue<number>();
-  #ranking = false;
+  readonly tasks: Queue<number>;
+  readonly ranked: PriorityQueue<number>;
+
+  constructor(tasks = new Queue<number>(), ranked = new PriorityQueue<number>()) {
+    this.tasks = tasks;
+    this.ranked = ranked;
+  }
 
   put(task: number, priority: number): void {
     heap.retain(task);
-    if (priority !== 0 && !this.#ranking) this.#rank();
-    if (!this.#ranking) {
-      this.tasks.putSync(task);
-      return;
+    try {
+      if (priority !== 0 && !this.#isRanking()) this.#rank();
+      if (this.#isRanking() || priority !== 0) this.#putRanked(task, priority);
+      else this.tasks.putSync(task);
+    } catch (error) {
+      heap.release(task);
+      throw error;
     }
-    this.ranked.putSync(task, { priority });
-    this.tasks.putSync(RANKED);
   }
 
   /** Takes out what nobody has taken. */
@@ -32,20 +37,28 @@ export class TaskRing {
     for (let task = this.ranked.tryGet(); task !== undefined; task = this.ranked.tryGet()) heap.release(task);
   }
 
-  /** Lets the workers go. */
+  /** Lets the workers go, once they have done what is in. */
   close(): void {
-    this.empty();
     this.tasks.shutdown();
+  }
+
+  /** Whether any thread has ever put a task with a priority in. */
+  #isRanking(): boolean {
+    return heap.load(addressOf(this.ranked) + QUEUE.PUT_COUNT) !== 0;
+  }
+
+  #putRanked(task: number, priority: number): void {
+    this.ranked.putSync(task, { priority });
+    this.tasks.putSync(RANKED);
   }
 
   /** The first task with a priority: those that wait in the ring would all be before it. */
   #rank(): void {
-    this.#ranking = true;
     const waiting: number[] = [];
     for (let task = this.tasks.tryGet(); task !== undefined; task = this.tasks.tryGet()) waiting.push(task);
     for (const task of waiting) {
-      this.ranked.putSync(task, { priority: 0 });
-      this.tasks.putSync(RANKED);
+      if (task === RANKED) this.tasks.putSync(RANKED);
+      else this.#putRanked(task, 0);
     }
   }
 }

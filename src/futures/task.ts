@@ -25,10 +25,13 @@ import {
   store,
   storeValue,
   TASK,
+  TASK_FLAG,
   TASK_FORM,
+  TASK_RESULT,
   TASK_STATE,
   unpack,
 } from '../memory/index.ts';
+import type { SentStore } from './context.ts';
 
 /** A function that was sent to the workers. */
 export type SentFunction = {
@@ -41,12 +44,16 @@ export type SentFunction = {
 };
 
 /** A task block with one count for its owner. Throws `CloneError` when an argument can't be copied. */
-export function makeTask(fn: SentFunction, form: number, args: unknown[]): number {
+export function makeTask(fn: SentFunction, form: number, args: unknown[], stores?: SentStore[]): number {
   let encoder: Encoder;
   try {
-    encoder = pack(args);
+    encoder = pack(stores === undefined ? args : [stores, args]);
   } catch (error) {
-    throw error instanceof CloneError ? rooted(error, 'value', form === TASK_FORM.CALL ? 'args' : 'items') : error;
+    if (!(error instanceof CloneError)) throw error;
+    const what = form === TASK_FORM.CALL ? 'args' : 'items';
+    if (stores === undefined) throw rooted(error, 'value', what);
+    error.message = error.message.replace(/^value\[0\]\[(\d+)\]\[1\]/, 'context[$1]');
+    throw rooted(error, 'value[1]', what);
   }
   let at: number;
   try {
@@ -64,6 +71,7 @@ export function makeTask(fn: SentFunction, form: number, args: unknown[]): numbe
   i32[at + TASK.BYTES] = encoder.length;
   i32[at + TASK.REFS] = encoder.refs.length;
   i32.fill(0, at + TASK.FLAGS, at + TASK.STREAM);
+  if (stores !== undefined) i32[at + TASK.FLAGS] = TASK_FLAG.CONTEXT;
   copyOut(heap, encoder, at + TASK.STREAM);
   const refs = refsOf(heap, at);
   for (let index = 0; index < encoder.refs.length; index++) i32[refs + index] = encoder.refs[index];
@@ -97,9 +105,43 @@ export function forgetFunction(fn: SentFunction): void {
   heap.release(fn.modules);
 }
 
-/** A task's arguments. */
-export function argumentsOf(at: number): unknown[] {
-  return unpack(heap, at + TASK.STREAM, refsOf(heap, at)) as unknown[];
+/** A task's arguments, and the stores that it runs with. */
+export function argumentsOf(at: number): { args: unknown[]; stores: SentStore[] | undefined } {
+  const value = unpack(heap, at + TASK.STREAM, refsOf(heap, at)) as unknown[];
+  if ((heap.i32[at + TASK.FLAGS] & TASK_FLAG.CONTEXT) === 0) return { args: value, stores: undefined };
+  const [stores, args] = value as [SentStore[], unknown[]];
+  return { args, stores };
+}
+
+/** Leaves a result that needs no message in the task's block; false for one that does. */
+export function storeResult(at: number, value: unknown): boolean {
+  let kind: number;
+  if (typeof value === 'number') {
+    kind = TASK_RESULT.NUMBER;
+    heap.f64[(at + TASK.RESULT) >> 1] = value;
+  } else if (value === undefined) kind = TASK_RESULT.UNDEFINED;
+  else if (value === true) kind = TASK_RESULT.TRUE;
+  else if (value === false) kind = TASK_RESULT.FALSE;
+  else if (value === null) kind = TASK_RESULT.NULL;
+  else return false;
+  heap.i32[at + TASK.FORM] = kind;
+  return true;
+}
+
+/** The result that `storeResult` left. */
+export function storedResult(at: number): unknown {
+  switch (heap.i32[at + TASK.FORM]) {
+    case TASK_RESULT.NUMBER:
+      return heap.f64[(at + TASK.RESULT) >> 1];
+    case TASK_RESULT.TRUE:
+      return true;
+    case TASK_RESULT.FALSE:
+      return false;
+    case TASK_RESULT.NULL:
+      return null;
+    default:
+      return undefined;
+  }
 }
 
 function refsOf(heap: Heap, at: number): number {
@@ -111,5 +153,5 @@ defineDestructor(KIND.TASK, (heap, at) => {
   for (let index = 0, count = heap.i32[at + TASK.REFS]; index < count; index++) heap.release(heap.i32[refs + index]);
   heap.release(heap.i32[at + TASK.FUNCTION_MESSAGE]);
   heap.release(heap.i32[at + TASK.MODULES_MESSAGE]);
-  if (heap.i32[at + TASK.REASON] !== 0) heap.release(heap.i32[at + TASK.REASON]);
+  for (const word of [TASK.REASON, TASK.REPLY]) if (heap.i32[at + word] !== 0) heap.release(heap.i32[at + word]);
 });

@@ -1,6 +1,6 @@
 /** Waiting for several futures, as Python's `concurrent.futures.wait` and `as_completed`. */
 import { TimeoutError } from '../errors.ts';
-import { deadlineOf } from '../memory/index.ts';
+import { deadlineIn } from '../memory/index.ts';
 import type { Future } from './future.ts';
 
 export type ReturnWhen = 'FIRST_COMPLETED' | 'FIRST_EXCEPTION' | 'ALL_COMPLETED';
@@ -20,13 +20,13 @@ export async function wait<F extends AnyFuture>(
   futures: Iterable<F>,
   options: { timeout?: number; returnWhen?: ReturnWhen } = {},
 ): Promise<{ done: Set<F>; notDone: Set<F> }> {
-  const { timeout, returnWhen = ALL_COMPLETED } = options;
+  const { returnWhen = ALL_COMPLETED } = options;
   if (![ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION].includes(returnWhen)) {
     throw new RangeError(
       `wait: returnWhen is ${String(returnWhen)}: give ALL_COMPLETED, FIRST_COMPLETED or FIRST_EXCEPTION.`,
     );
   }
-  const deadline = deadlineOf(timeout);
+  const deadline = deadlineIn(options, 'wait(futures, …)', undefined, ['timeout', 'returnWhen']);
   const notDone = new Set(futures);
   const done = new Set<F>();
   return new Promise((resolve) => {
@@ -72,7 +72,7 @@ export function asCompleted<F extends AnyFuture>(
   futures: Iterable<F>,
   options: { timeout?: number } = {},
 ): AsyncIterableIterator<Completed<F>, undefined> {
-  const deadline = deadlineOf(options.timeout);
+  const deadline = deadlineIn(options, 'asCompleted(futures, …)', undefined, ['timeout']);
   const all = new Set(futures);
   const ready: F[] = [];
   const watches: (() => void)[] = [];

@@ -14,18 +14,21 @@ import {
   TASK_FLAG,
   TASK_FORM,
   TASK_STATE,
+  wrap,
 } from '../memory/index.ts';
 import type { PriorityQueue, Queue } from '../queue/index.ts';
+import { runWith } from './context.ts';
 import { runAsTask, setCurrentTask, TaskHere } from './current-task.ts';
-import { argumentsOf, rooted } from './task.ts';
+import { nested } from './nested.ts';
+import { argumentsOf, rooted, storeResult } from './task.ts';
 import { RANKED } from './task-ring.ts';
 
 /**
  * What comes back: the task, whether it ended well, and its value or error. Or, before the first task: minus the
  * worker's ident, whether its initializer ended well, and the error. Or, while it runs: the task, null, and a value that
- * it tells of its progress.
+ * it tells of its progress. Or the task alone: it ended well, and its value is in its block.
  */
-export type Outcome = [task: number, ok: boolean | null, value: unknown];
+export type Outcome = [task: number, ok: boolean | null, value: unknown] | number;
 
 /** The outcome of a chunk: values up to the first error, and that error. */
 export type ChunkOutcome = { values: unknown[]; failed?: { error: unknown } };
@@ -79,6 +82,7 @@ export async function serve(
     owner,
   } = options;
   const active = new Set<Promise<void>>();
+  nested.serve(tasks);
   let idle = 0;
   try {
     await initializer?.(...initArgs);
@@ -125,7 +129,7 @@ export async function serve(
     if (task === RANKED) task = ranked.tryGet();
     if (task === undefined) continue;
     if (heap.cas(task + TASK.STATE, TASK_STATE.PENDING, heap.ident) === TASK_STATE.PENDING) {
-      const running = runTask(task, outcomes, tasksPerWorker > 1);
+      const running = runTask(task, outcomesOf(task, outcomes), tasksPerWorker > 1 || nested.waiting);
       if (running === undefined) heap.release(task);
       else await keep(running, task, active, tasksPerWorker);
     } else {
@@ -145,13 +149,33 @@ async function keep(running: Promise<void>, task: number, active: Set<Promise<vo
     heap.release(task);
   });
   active.add(ended);
-  if (active.size >= most) await Promise.race(active);
+  // A task that waits for others of this executor must not keep this worker from them.
+  while (active.size >= most && !nested.waiting) await Promise.race([...active, nested.whenWaiting()]);
 }
 
 function isAlive([descriptor, epoch]: WorkerOptions['owner']): boolean {
   return (
     heap.load(descriptor + ISOLATE.STATE) === ISOLATE_STATE.LIVE && heap.load(descriptor + ISOLATE.EPOCH) === epoch
   );
+}
+
+/** Queues of other threads' outcomes, by address. */
+const replies = new Map<number, Queue<Outcome>>();
+const MOST_REPLIES = 64;
+
+/** Where the outcome of a task goes. */
+function outcomesOf(task: number, own: Queue<Outcome>): Queue<Outcome> {
+  const address = heap.i32[task + TASK.REPLY];
+  if (address === 0) return own;
+  let outcomes = replies.get(address);
+  if (outcomes === undefined) {
+    heap.retain(address);
+    outcomes = wrap(heap, address) as Queue<Outcome>;
+    // Each holds a count of its queue, whose address is nobody else's as long as it stands here.
+    if (replies.size >= MOST_REPLIES) replies.clear();
+    replies.set(address, outcomes);
+  }
+  return outcomes;
 }
 
 /** Runs a task and sends its outcome; a promise only when there is something to wait for. */
@@ -206,7 +230,11 @@ async function settle(
 }
 
 function call(task: number, fn: AnyFunction): unknown {
-  const args = argumentsOf(task);
+  const { args, stores } = argumentsOf(task);
+  return stores === undefined ? callWith(task, fn, args) : runWith(stores, () => callWith(task, fn, args));
+}
+
+function callWith(task: number, fn: AnyFunction, args: unknown[]): unknown {
   return heap.i32[task + TASK.FORM] === TASK_FORM.CALL ? fn(...args) : callEach(fn, args);
 }
 
@@ -246,7 +274,8 @@ function send(outcomes: Queue<Outcome>, task: number, here: TaskHere, ok: boolea
   const { ident } = heap;
   if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.TIMED) heap.f64[(task + TASK.ENDED) >> 1] = now();
   try {
-    outcomes.putSync([task, ok, value]);
+    if (ok && heap.i32[task + TASK.FORM] === TASK_FORM.CALL && storeResult(task, value)) outcomes.putSync(task);
+    else outcomes.putSync([task, ok, value]);
   } catch (error) {
     if (error instanceof ShutDown) return;
     // The result can't be copied, or there is no room for it: that is the outcome then.

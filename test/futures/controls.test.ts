@@ -240,7 +240,7 @@ describe('several asynchronous tasks on one worker', () => {
 
 describe('options that are wrong', () => {
   const rows: [object, RegExp][] = [
-    [{ timout: 1 }, /there is no option timout; there are signal, timeout, priority, retries, force/],
+    [{ timout: 1 }, /^timout is no option of with\(\); did you mean timeout\?$/],
     [{ timeout: -1 }, /timeout is -1: give milliseconds/],
     [{ priority: Number.NaN }, /priority is NaN/],
     [{ retries: 0.5 }, /retries is 0\.5: give a whole number/],

@@ -1,0 +1,120 @@
+/** What an executor's threads share: how one that was sent there finds its way to the workers. */
+import {
+  AT,
+  addressOf,
+  defineKind,
+  EXECUTOR,
+  EXECUTOR_STATE,
+  HEAP,
+  type Heap,
+  heap,
+  ISOLATE,
+  ISOLATE_STATE,
+  KIND,
+  loadValue,
+  SharedObject,
+  storeValue,
+  wrap,
+} from '../memory/index.ts';
+import { type PriorityQueue, Queue } from '../queue/index.ts';
+import type { TaskRing } from './task-ring.ts';
+import type { Outcome } from './worker.ts';
+
+/** What its senders' errors and `map` want to know. */
+export type Facts = { text: string; maxWorkers: number; singly: boolean };
+
+/** A thread that submits: where it receives outcomes, and its ident. */
+export type Submitter = [outcomes: Queue<Outcome>, ident: number];
+
+const HANDLES = [EXECUTOR.TASKS, EXECUTOR.RANKED, EXECUTOR.OUTCOMES, EXECUTOR.SUBMITTERS, EXECUTOR.FACTS];
+
+export class ExecutorRecord extends SharedObject {
+  #stand: object | undefined;
+
+  constructor(ring: TaskRing, outcomes: Queue<Outcome>, facts: Facts) {
+    super(KIND.EXECUTOR, EXECUTOR.WORDS - 2, (heap, at) => {
+      heap.i32.fill(0, at + EXECUTOR.TASKS, at + EXECUTOR.WORDS);
+      heap.i32[at + EXECUTOR.FACTS] = storeValue(heap, facts);
+      const objects = {
+        TASKS: ring.tasks,
+        RANKED: ring.ranked,
+        OUTCOMES: outcomes,
+        SUBMITTERS: new Queue<Submitter>(),
+      };
+      for (const [name, object] of Object.entries(objects)) {
+        const address = addressOf(object);
+        heap.retain(address);
+        heap.i32[at + EXECUTOR[name as keyof typeof objects]] = address;
+      }
+      heap.i32[at + EXECUTOR.OWNER] = heap.descriptor;
+      heap.i32[at + EXECUTOR.OWNER_EPOCH] = heap.load(heap.descriptor + ISOLATE.EPOCH);
+    });
+  }
+
+  get tasks(): Queue<number> {
+    return this.#object(EXECUTOR.TASKS) as Queue<number>;
+  }
+
+  get ranked(): PriorityQueue<number> {
+    return this.#object(EXECUTOR.RANKED) as PriorityQueue<number>;
+  }
+
+  /** The outcomes of the thread that made it. */
+  get outcomes(): Queue<Outcome> {
+    return this.#object(EXECUTOR.OUTCOMES) as Queue<Outcome>;
+  }
+
+  /** Threads that have begun to submit, for the executor to fetch. */
+  get submitters(): Queue<Submitter> {
+    return this.#object(EXECUTOR.SUBMITTERS) as Queue<Submitter>;
+  }
+
+  get facts(): Facts {
+    return loadValue(this[HEAP], this.word(EXECUTOR.FACTS)) as Facts;
+  }
+
+  /** Whether the isolate of the thread that made it lives. */
+  get hasOwner(): boolean {
+    const descriptor = this.word(EXECUTOR.OWNER);
+    const { LIVE } = ISOLATE_STATE;
+    if (heap.load(descriptor + ISOLATE.STATE) !== LIVE) return false;
+    return heap.load(descriptor + ISOLATE.EPOCH) === this.word(EXECUTOR.OWNER_EPOCH);
+  }
+
+  get state(): number {
+    return this.hasOwner ? this.word(EXECUTOR.STATE) : EXECUTOR_STATE.BROKEN;
+  }
+
+  nextFunction(): number {
+    return this[HEAP].add(this[AT] + EXECUTOR.FUNCTIONS, 1) + 1;
+  }
+
+  word(offset: number): number {
+    return this[HEAP].load(this[AT] + offset);
+  }
+
+  setWord(offset: number, value: number): void {
+    this[HEAP].store(this[AT] + offset, value);
+  }
+
+  /** True for the first that asks, until it is set back. */
+  claim(offset: number): boolean {
+    return this[HEAP].cas(this[AT] + offset, 0, 1) === 0;
+  }
+
+  /** The executor that stands for it in this thread, made by `make` if there is none yet. */
+  stand(make: (record: ExecutorRecord) => object): object {
+    this.#stand ??= make(this);
+    return this.#stand;
+  }
+
+  #object(offset: number): SharedObject {
+    const address = this.word(offset);
+    this[HEAP].retain(address);
+    return wrap(this[HEAP], address);
+  }
+}
+
+defineKind(KIND.EXECUTOR, ExecutorRecord as never, (heap: Heap, at: number) => {
+  for (const word of HANDLES) heap.release(heap.i32[at + word]);
+});

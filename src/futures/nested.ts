@@ -1,0 +1,56 @@
+/**
+ * Tasks that submit to the executor that runs them. One that awaits its own subtasks must not keep its worker from them:
+ * while a worker has such futures open, it takes more tasks. One that would block it instead is refused.
+ */
+import { RuntimeError } from '../errors.ts';
+import { addressOf, type SharedObject } from '../memory/index.ts';
+import { sharesWorker } from './current-task.ts';
+import type { Future } from './future.ts';
+
+class Nested {
+  /** The ring that this worker serves. */
+  #serving: SharedObject | undefined;
+  #open = 0;
+  #told: (() => void)[] = [];
+
+  /** In a worker's thread, while it runs: which ring it takes its tasks from. */
+  serve(tasks: SharedObject | undefined): void {
+    this.#serving = tasks;
+    this.#open = 0;
+    this.#told = [];
+  }
+
+  /** Whether this thread is a worker of the executor. */
+  serves(tasks: SharedObject): boolean {
+    return this.#serving !== undefined && addressOf(this.#serving) === addressOf(tasks);
+  }
+
+  /** A task of this worker has submitted another. */
+  began(tasks: SharedObject, future: Future<unknown>): void {
+    if (!this.serves(tasks)) return;
+    sharesWorker();
+    this.#open++;
+    for (const tell of this.#told.splice(0)) tell();
+    future.onDone(() => this.#open--);
+  }
+
+  /** Whether tasks of this worker may wait for others of the same executor. */
+  get waiting(): boolean {
+    return this.#open > 0;
+  }
+
+  /** Resolves when `waiting` becomes true. */
+  whenWaiting(): Promise<void> {
+    return new Promise((resolve) => this.#told.push(resolve));
+  }
+
+  /** Blocking here would keep a worker of the executor from the task that is waited for. */
+  mustNotBlock(tasks: SharedObject, executor: object): void {
+    if (!this.serves(tasks)) return;
+    throw new RuntimeError(
+      `resultSync() in a task of the same executor, ${String(executor)}: its workers would wait for each other. Await the future instead.`,
+    );
+  }
+}
+
+export const nested = new Nested();

@@ -1,0 +1,193 @@
+/**
+ * An executor in a thread that it was sent to: tasks go into the same ring, and their outcomes come back to this thread.
+ * Workers are the business of the thread that made it.
+ */
+import { BrokenExecutor, RuntimeError, ShutDown, WorkerCrashedError } from '../errors.ts';
+import { EXECUTOR, EXECUTOR_STATE, heap, ISOLATE, SENT_AS, type SentAs, THREAD, wake } from '../memory/index.ts';
+import type { Queue } from '../queue/index.ts';
+import { Executor, type ExecutorStatistics, type TaskOptions } from './executor.ts';
+// Also for its effect: whoever imports this module is about to receive such a record.
+import './executor-record.ts';
+import type { ExecutorRecord, Facts } from './executor-record.ts';
+import type { Future } from './future.ts';
+import type { Submitter } from './map.ts';
+import { nested } from './nested.ts';
+import type { AnyFunction } from './pool-options.ts';
+import { type Pool, Submissions } from './submissions.ts';
+import { TaskRing } from './task-ring.ts';
+import type { Outcome } from './worker.ts';
+
+/** How often a thread that waits for outcomes looks whether their workers, and the executor, still live; milliseconds. */
+const LIVENESS_MS = 500;
+
+/** What a thread that submits tells the executor's own. */
+export const WANTED = 'wanted';
+export const END = 'end';
+/** What it tells them. */
+export const CANCEL = 'cancel';
+
+export class SentExecutor extends Executor {
+  readonly #record: ExecutorRecord;
+  readonly #facts: Facts;
+  readonly #ring: TaskRing;
+  readonly #owner: Queue<Outcome>;
+  readonly #submissions: Submissions;
+  #listed = false;
+  #looking: NodeJS.Timeout | undefined;
+  /** Workers of whose death nobody has told, though they were gone at the last look. */
+  #missing = new Set<number>();
+
+  constructor(record: ExecutorRecord) {
+    super();
+    this.#record = record;
+    this.#facts = record.facts;
+    this.#ring = new TaskRing(record.tasks, record.ranked);
+    this.#owner = record.outcomes;
+    this.#submissions = new Submissions(this.#pool(), true);
+  }
+
+  submit<A extends unknown[], R>(fn: (...args: A) => R | Promise<R>, ...args: A): Future<R> {
+    return this.submitWith(undefined, fn, args);
+  }
+
+  /** @internal */
+  submitWith<A extends unknown[], R>(
+    options: TaskOptions | undefined,
+    fn: (...args: A) => R | Promise<R>,
+    args: A,
+  ): Future<R> {
+    return this.#submissions.submit(options, fn as AnyFunction, args) as Future<R>;
+  }
+
+  /** @internal */
+  submitter(options?: TaskOptions): Submitter {
+    return this.#submissions.submitter(options);
+  }
+
+  /** Only where it was made: throws `RuntimeError`. */
+  async shutdown(): Promise<void> {
+    throw new RuntimeError(`${this.toString()} was made by another thread: shut it down there.`);
+  }
+
+  /** All workers; of tasks, those that this thread has submitted. */
+  statistics(): ExecutorStatistics {
+    return { workers: this.#record.word(EXECUTOR.WORKERS), ...this.#submissions.statistics() };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  /** @internal */
+  [SENT_AS](): SentAs {
+    return { value: this.#record, receive: receiveExecutor };
+  }
+
+  override toString(): string {
+    return `${this.#facts.text.slice(0, -1)}, sent here>`;
+  }
+
+  #pool(): Pool {
+    const record = this.#record;
+    const { maxWorkers, singly } = this.#facts;
+    return {
+      executor: this,
+      maxWorkers,
+      singly,
+      context: undefined,
+      nextFunction: () => record.nextFunction(),
+      mustBeOpen: () => this.#mustBeOpen(),
+      put: (task, priority) => this.#put(task, priority),
+      submitted: (future) => {
+        nested.began(this.#ring.tasks, future);
+        this.#wanted();
+      },
+      isBroken: () => record.state === EXECUTOR_STATE.BROKEN,
+      heard: (ident, ok, value) => this.#heard(ident, ok, value),
+      lives: (ident) => heap.descriptorOf(ident) !== 0,
+      reach: (ident, force) => {
+        const descriptor = heap.descriptorOf(ident);
+        const thread = descriptor === 0 ? 0 : heap.load(descriptor + ISOLATE.THREAD);
+        if (thread !== 0) wake(heap, thread + THREAD.SPOT, Infinity);
+        if (force) this.#owner.putSync([-ident, null, END]);
+      },
+      look: () => this.#look(),
+      mustNotBlock: () => nested.mustNotBlock(this.#ring.tasks, this),
+      idle: () => {
+        clearInterval(this.#looking);
+        this.#looking = undefined;
+      },
+    };
+  }
+
+  #mustBeOpen(): void {
+    const { state } = this.#record;
+    if (state === EXECUTOR_STATE.BROKEN) {
+      throw new BrokenExecutor(`${this.toString()} can't run anything any more: it is broken, or its maker has ended.`);
+    }
+    if (state !== EXECUTOR_STATE.OPEN) {
+      throw new RuntimeError(`${this.toString()} takes no more tasks: shutdown() was called.`);
+    }
+    if (this.#listed) return;
+    this.#listed = true;
+    // Before the first task is in: who looks after a worker that died must know whom to tell.
+    this.#record.submitters.putSync([this.#submissions.outcomes, heap.ident]);
+  }
+
+  #put(task: number, priority: number): void {
+    try {
+      this.#ring.put(task, priority);
+    } catch (error) {
+      if (error instanceof ShutDown) {
+        throw new RuntimeError(`${this.toString()} takes no more tasks: shutdown() was called.`);
+      }
+      throw error;
+    }
+    this.#looking ??= setInterval(() => this.#look(), LIVENESS_MS).unref();
+  }
+
+  /** Asks for one more worker when there may be, and tasks wait for one. */
+  #wanted(): void {
+    const record = this.#record;
+    if (record.word(EXECUTOR.WORKERS) >= this.#facts.maxWorkers) return;
+    if (this.#ring.tasks.qsize() > 0 && record.claim(EXECUTOR.WANTED)) this.#owner.putSync([0, null, WANTED]);
+  }
+
+  /** From the executor's own thread. */
+  #heard(ident: number, ok: boolean | null, value: unknown): void {
+    if (ident !== 0) this.#died(ident, value);
+    else if (ok === false) this.#submissions.failAll(value);
+    else if (value === CANCEL) this.#submissions.cancelAll();
+  }
+
+  /** A worker died, and this is what the tasks that it ran fail with; or, for a worker that was ended, begin anew. */
+  #died(ident: number, error: unknown): void {
+    this.#missing.delete(ident);
+    this.#submissions.workerDied(ident, error);
+    this.#submissions.putAgain();
+    this.#wanted();
+  }
+
+  /** The executor's own thread tells of deaths, unless it has died itself, or blocks for ever. */
+  #look(): void {
+    if (!this.#record.hasOwner) {
+      this.#submissions.failAll(
+        new BrokenExecutor(`${this.toString()} can't run anything any more: the thread that made it has ended.`),
+      );
+      return;
+    }
+    const missing = this.#submissions.missing();
+    for (const ident of missing) {
+      if (!this.#missing.has(ident)) continue;
+      this.#died(ident, new WorkerCrashedError(`The task's worker died: a thread of ${this.#facts.text}.`));
+      missing.delete(ident);
+    }
+    this.#missing = missing;
+    this.#wanted();
+  }
+}
+
+/** What an executor is made of again where it arrives. */
+export function receiveExecutor(record: ExecutorRecord): object {
+  return record.stand((it) => new SentExecutor(it));
+}

@@ -1,0 +1,431 @@
+/**
+ * What one thread has submitted to an executor: encodes tasks and puts them in, receives their outcomes, settles their
+ * futures. How there come to be workers is the business of the `Pool` behind it: the executor itself in the thread that
+ * made it, a `SentExecutor` in all others.
+ */
+import { channel } from 'node:diagnostics_channel';
+import { CancelledError, CloneError, TimeoutError } from '../errors.ts';
+import { addressOf, heap, TASK, TASK_FLAG, TASK_FORM, TASK_STATE } from '../memory/index.ts';
+import { Queue } from '../queue/index.ts';
+import { type ContextEntry, type SentStore, storesOf } from './context.ts';
+import { storeReason } from './crash.ts';
+import type { ExecutorStatistics, TaskOptions } from './executor.ts';
+import { collected, forgetAll } from './forgotten.ts';
+import { Future, type FutureSource } from './future.ts';
+import type { Submitter } from './map.ts';
+import type { AnyFunction } from './pool-options.ts';
+import { forgetFunction, makeTask, type SentFunction, sendFunction, storedResult } from './task.ts';
+import { TaskTimes } from './task-times.ts';
+import { errorsOf, forgetUnobserved, reportAtExit } from './unobserved.ts';
+import type { ChunkOutcome, Outcome } from './worker.ts';
+
+/** How long `resultSync` sleeps before it looks whether a worker has died, in milliseconds. */
+const LIVENESS_MS = 50;
+
+/** What happens in executors, for whoever subscribes: `{ executor, future, … }`. Starts are told in the workers' threads. */
+const submitted = channel('telaio:task:submit');
+const ended = channel('telaio:task:end');
+const failed = channel('telaio:task:fail');
+
+/** The workers' side, as a thread that submits sees it. */
+export type Pool = {
+  /** What events and messages name. */
+  readonly executor: object;
+  /** Workers at most. */
+  readonly maxWorkers: number;
+  /** Each item of a `map` is to be a task of its own. */
+  readonly singly: boolean;
+  /** Storages whose stores go along with tasks. */
+  readonly context: readonly ContextEntry[] | undefined;
+  /** The number of the next function, which no other has; see `SentFunction`. */
+  nextFunction(): number;
+  /** Throws when it takes no more tasks. */
+  mustBeOpen(): void;
+  /** Puts a task in, which gets a count for it. */
+  put(task: number, priority: number): void;
+  /** There is one more task: a worker may be wanted. */
+  submitted(future: Future<unknown>): void;
+  /** Whether nothing can run any more. */
+  isBroken(): boolean;
+  /** What comes back that is no task's: the ident of a worker, and what is said of it. */
+  heard(ident: number, ok: boolean | null, value: unknown): void;
+  /** Whether there is a worker of this ident. */
+  lives(ident: number): boolean;
+  /** Has that worker look whether its task is to stop; with `force` ends it. */
+  reach(ident: number, force: boolean): void;
+  /** Throws where this thread is the one that the task waits for. */
+  mustNotBlock(): void;
+  /** For a thread that blocks: looks whether workers have died. */
+  look(): void;
+  /** Nothing is pending any more. */
+  idle(): void;
+};
+
+export class Submissions implements FutureSource {
+  readonly outcomes = new Queue<Outcome>();
+  readonly pending = new Map<number, Future<unknown>>();
+  /** Functions whose messages are kept until this executor is over. */
+  readonly kept = new Set<SentFunction>();
+  readonly counts = { done: 0, failed: 0, cancelled: 0 };
+  readonly #pool: Pool;
+  /** The address of `outcomes` for the workers to know it by, 0 for the executor's own. */
+  readonly #reply: number;
+  readonly #sent = new WeakMap<AnyFunction, SentFunction>();
+  readonly #failures = new Set<Future<unknown>>();
+  readonly #times = new TaskTimes((future) => this.#expire(future));
+  /** Tasks that run though their future is settled: by a timeout, a signal, or a cancellation by force. */
+  readonly #abandoned = new Set<number>();
+  #pumping: AbortController | undefined;
+
+  constructor(pool: Pool, sent: boolean) {
+    this.#pool = pool;
+    this.#reply = sent ? addressOf(this.outcomes) : 0;
+  }
+
+  submit(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[]): Future<unknown> {
+    this.#pool.mustBeOpen();
+    options?.signal?.throwIfAborted();
+    if (typeof fn !== 'function') throw new TypeError(`submit(${String(fn)}): give a function, then its arguments.`);
+    const sent = this.#sent.get(fn) ?? this.#send(fn);
+    const future = new Future<unknown>(this);
+    try {
+      this.#enqueue(future, makeTask(sent, TASK_FORM.CALL, args, this.#stores(fn, options)), options);
+    } finally {
+      if (sent.id === 0) forgetFunction(sent);
+    }
+    return future;
+  }
+
+  submitter(options?: TaskOptions): Submitter {
+    return {
+      workers: this.#pool.maxWorkers,
+      singly: this.#pool.singly || options?.timeout !== undefined || options?.retries !== undefined,
+      chunksOf: (fn) => {
+        this.#pool.mustBeOpen();
+        options?.signal?.throwIfAborted();
+        if (typeof fn !== 'function')
+          throw new TypeError(`map(${String(fn)}, …): give a function first, then the items.`);
+        const sent = this.#sent.get(fn) ?? this.#send(fn, true);
+        const cached = this.#sent.get(fn) === sent;
+        let open = true;
+        return {
+          submit: (items) => {
+            this.#pool.mustBeOpen();
+            const future = new Future<ChunkOutcome>(this);
+            future.chunk = items.length;
+            this.#enqueue(
+              future as Future<unknown>,
+              makeTask(sent, TASK_FORM.CHUNK, items, this.#stores(fn, options)),
+              options,
+            );
+            return future;
+          },
+          close: () => {
+            if (open && !cached) forgetFunction(sent);
+            open = false;
+          },
+        };
+      },
+    };
+  }
+
+  isRunning(future: Future<unknown>): boolean {
+    return heap.load(future.task + TASK.STATE) > 0;
+  }
+
+  withdraw(future: Future<unknown>): boolean {
+    const { task } = future;
+    if (heap.cas(task + TASK.STATE, TASK_STATE.PENDING, TASK_STATE.CANCELLED) !== TASK_STATE.PENDING) return false;
+    this.counts.cancelled++;
+    this.#forget(future, false);
+    // After the future is settled, which the caller does now.
+    queueMicrotask(() => this.#afterOutcome());
+    return true;
+  }
+
+  interrupt(future: Future<unknown>, reason: unknown, force: boolean): boolean {
+    if (!this.#ask(future, reason, force)) return false;
+    if (force) this.#abandon(future, 'cancelled');
+    return true;
+  }
+
+  drive(future: Future<unknown>, deadline: number): void {
+    this.#pool.mustNotBlock();
+    while (!future.done()) {
+      this.drain();
+      const left = deadline - performance.now();
+      if (future.done() || left <= 0) return;
+      this.outcomes.blockUntilItem(Math.min(left, LIVENESS_MS));
+      this.#times.look();
+      this.#pool.look();
+    }
+  }
+
+  observed(future: Future<unknown>): void {
+    if (this.#failures.delete(future) && this.#failures.size === 0) forgetUnobserved(this.#failures);
+  }
+
+  /** Withdraws what no worker has begun. */
+  cancelAll(): void {
+    for (const future of [...this.pending.values()]) future.cancel({ force: false });
+  }
+
+  /** Throws the errors that nobody has looked at. */
+  throwUnobserved(): void {
+    const errors = errorsOf(this.#failures);
+    this.#failures.clear();
+    forgetUnobserved(this.#failures);
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) {
+      throw new AggregateError(errors, `${errors.length} tasks failed and nobody looked at their outcomes.`);
+    }
+  }
+
+  statistics(): Omit<ExecutorStatistics, 'workers'> {
+    let running = 0;
+    for (const task of this.pending.keys()) if (heap.load(task + TASK.STATE) !== TASK_STATE.PENDING) running++;
+    return { queued: this.pending.size - running, running, ...this.counts, ...this.#times.percentiles() };
+  }
+
+  drain(): void {
+    for (let outcome = this.outcomes.tryGet(); outcome !== undefined; outcome = this.outcomes.tryGet()) {
+      if (typeof outcome === 'number') {
+        this.#settleStored(outcome);
+        continue;
+      }
+      const [task, ok, value] = outcome;
+      if (task <= 0) this.#pool.heard(-task, ok, value);
+      else if (ok === null) this.pending.get(task)?.tell(value);
+      else if (this.#abandoned.delete(task)) heap.release(task);
+      else this.#settle(this.pending.get(task), ok, value);
+    }
+  }
+
+  /**
+   * The worker `ident` is gone. What it ran fails with `error`, or begins anew where there is none: then it was ended for
+   * the sake of another task.
+   */
+  workerDied(ident: number, error: unknown): void {
+    for (const task of [...this.#abandoned]) {
+      if (heap.load(task + TASK.STATE) !== ident) continue;
+      this.#abandoned.delete(task);
+      // The worker's count and ours.
+      heap.release(task);
+      heap.release(task);
+    }
+    for (const [task, future] of [...this.pending]) {
+      if (heap.load(task + TASK.STATE) !== ident) continue;
+      // The count of its appearance in the ring, which the worker had taken over.
+      heap.release(task);
+      if (error === undefined) heap.store(task + TASK.STATE, TASK_STATE.PENDING);
+      else this.#settle(future, false, error);
+    }
+  }
+
+  /** Idents of workers that are gone and ran tasks of this thread. */
+  missing(): Set<number> {
+    const gone = new Set<number>();
+    for (const task of [...this.pending.keys(), ...this.#abandoned]) {
+      const ident = heap.load(task + TASK.STATE);
+      if (ident > 0 && heap.descriptorOf(ident) === 0) gone.add(ident);
+    }
+    return gone;
+  }
+
+  /** Puts in again what nobody has begun. Twice does no harm: it runs once. */
+  putAgain(): void {
+    for (const [task, future] of this.pending) {
+      if (heap.load(task + TASK.STATE) === TASK_STATE.PENDING) this.#pool.put(task, future.options.priority ?? 0);
+    }
+  }
+
+  /** Every task fails: nothing can run any more. */
+  failAll(error: unknown): void {
+    for (const [task, future] of [...this.pending]) {
+      heap.cas(task + TASK.STATE, TASK_STATE.PENDING, TASK_STATE.CANCELLED);
+      this.#settle(future, false, error);
+    }
+  }
+
+  /** Nothing will be submitted any more. */
+  close(): void {
+    forgetAll(this.kept);
+  }
+
+  #stores(fn: AnyFunction, options: TaskOptions | undefined): SentStore[] | undefined {
+    const context = options?.context ?? this.#pool.context;
+    return context === undefined ? undefined : storesOf(context, fn);
+  }
+
+  /** Encodes a function. One that captures nothing is the same each time, and kept; else (`keep` apart) it has no number. */
+  #send(fn: AnyFunction, keep = false): SentFunction {
+    const sent = sendFunction(this.#pool.nextFunction(), fn);
+    if (sent.constant) {
+      this.#sent.set(fn, sent);
+      this.kept.add(sent);
+      collected.register(fn, { kept: this.kept, sent });
+    } else if (!keep) {
+      sent.id = 0;
+    }
+    return sent;
+  }
+
+  #enqueue(future: Future<unknown>, task: number, options: TaskOptions | undefined): void {
+    future.task = task;
+    if (this.#reply !== 0) {
+      heap.retain(this.#reply);
+      heap.i32[task + TASK.REPLY] = this.#reply;
+    }
+    if (options !== undefined) this.#heed(future, options);
+    this.pending.set(task, future);
+    this.#times.prepare(future);
+    if (submitted.hasSubscribers) submitted.publish({ executor: this.#pool.executor, future });
+    try {
+      this.#pool.put(task, options?.priority ?? 0);
+      this.#pool.submitted(future);
+    } catch (error) {
+      this.withdraw(future);
+      throw error;
+    }
+    if (!this.#pumping) void this.#pump();
+  }
+
+  #heed(future: Future<unknown>, options: TaskOptions): void {
+    future.options = options;
+    const { signal } = options;
+    if (signal === undefined) return;
+    const abort = (): void => this.#aborted(future, signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    future.onDone(() => signal.removeEventListener('abort', abort));
+  }
+
+  /** Receives outcomes while there are tasks; the wait keeps the process alive. */
+  async #pump(): Promise<void> {
+    const pumping = new AbortController();
+    this.#pumping = pumping;
+    try {
+      for (;;) {
+        this.drain();
+        if (pumping.signal.aborted) return;
+        await this.outcomes.untilItem(pumping.signal);
+      }
+    } catch (error) {
+      if (!pumping.signal.aborted) throw error;
+    }
+  }
+
+  /** A task ended well, and its value needs no message. */
+  #settleStored(task: number): void {
+    const future = this.pending.get(task);
+    if (future === undefined) {
+      if (this.#abandoned.delete(task)) heap.release(task);
+      return;
+    }
+    const value = storedResult(task);
+    this.#forget(future, true);
+    this.counts.done++;
+    if (ended.hasSubscribers) ended.publish({ executor: this.#pool.executor, future });
+    future.settleValue(value);
+    this.#afterOutcome();
+  }
+
+  #settle(future: Future<unknown> | undefined, ok: boolean, value: unknown): void {
+    if (future === undefined) return;
+    const bad = !ok || (future.chunk > 0 && (value as ChunkOutcome).failed !== undefined);
+    if (bad && this.#tryAgain(future, value)) return;
+    this.#forget(future, true);
+    if (!ok && future.asked && value instanceof CancelledError) {
+      this.counts.cancelled++;
+      future.settleCancelled();
+      this.#afterOutcome();
+      return;
+    }
+    if (bad) {
+      this.counts.failed++;
+      this.#tell(future, value);
+    } else {
+      this.counts.done++;
+      if (ended.hasSubscribers) ended.publish({ executor: this.#pool.executor, future });
+    }
+    future.settle(ok ? { state: 'value', value } : { state: 'error', error: value });
+    this.#afterOutcome();
+  }
+
+  /** A task that failed goes in again, unless it was asked to stop or could never end otherwise. */
+  #tryAgain(future: Future<unknown>, error: unknown): boolean {
+    if (future.retries === 0 || future.asked || this.#pool.isBroken() || error instanceof CloneError) return false;
+    future.retries--;
+    const { task } = future;
+    heap.f64[(task + TASK.STARTED) >> 1] = 0;
+    heap.store(task + TASK.STATE, TASK_STATE.PENDING);
+    this.#pool.put(task, future.options.priority ?? 0);
+    return true;
+  }
+
+  /** Tells a task that runs to stop; with `force` its worker is ended. False when it doesn't run any more. */
+  #ask(future: Future<unknown>, reason: unknown, force: boolean): boolean {
+    const { task } = future;
+    const ident = heap.load(task + TASK.STATE);
+    if (ident <= 0 || !this.#pool.lives(ident)) return false;
+    if (!future.asked) {
+      future.ask();
+      heap.i32[task + TASK.REASON] = storeReason(reason);
+      heap.or(task + TASK.FLAGS, TASK_FLAG.CANCEL);
+    }
+    this.#pool.reach(ident, force);
+    return true;
+  }
+
+  /** Nobody waits for this task any more, though it runs. Its block stays until its outcome has come or its worker died. */
+  #abandon(future: Future<unknown>, as: 'failed' | 'cancelled'): void {
+    this.counts[as]++;
+    this.#times.ended(future, false);
+    this.pending.delete(future.task);
+    this.#abandoned.add(future.task);
+    queueMicrotask(() => this.#afterOutcome());
+  }
+
+  /** A task has run for longer than its timeout. */
+  #expire(future: Future<unknown>): void {
+    if (!this.pending.has(future.task)) return;
+    const { timeout, force = false } = future.options;
+    const error = new TimeoutError(`The task ran for longer than its timeout of ${timeout} ms.`);
+    if (!this.#ask(future, error, force)) return;
+    this.#abandon(future, 'failed');
+    this.#tell(future, error);
+    future.settle({ state: 'error', error });
+  }
+
+  /** The signal of a task's options is aborted. Whoever did that knows, so the failure is not silent. */
+  #aborted(future: Future<unknown>, error: unknown): void {
+    if (future.done()) return;
+    future.markSeen();
+    const withdrawn = this.withdraw(future);
+    if (!withdrawn) {
+      if (!this.#ask(future, error, future.options.force ?? false)) return;
+      this.#abandon(future, 'cancelled');
+    }
+    future.settle({ state: 'error', error });
+  }
+
+  /** A failure, to whoever subscribes, and to the end of the block unless somebody looks. */
+  #tell(future: Future<unknown>, error: unknown): void {
+    if (failed.hasSubscribers) failed.publish({ executor: this.#pool.executor, future, error });
+    if (future.seen) return;
+    this.#failures.add(future);
+    reportAtExit(this.#failures);
+  }
+
+  #forget(future: Future<unknown>, ran: boolean): void {
+    this.#times.ended(future, ran);
+    this.pending.delete(future.task);
+    heap.release(future.task);
+  }
+
+  #afterOutcome(): void {
+    if (this.pending.size > 0) return;
+    this.#pumping?.abort();
+    this.#pumping = undefined;
+    this.#pool.idle();
+  }
+}

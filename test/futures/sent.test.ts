@@ -1,0 +1,171 @@
+/** Executors in other threads than their maker's, and tasks that submit to the executor that runs them. */
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import { BrokenExecutor, CancelledError, ThreadPoolExecutor } from '../../src/futures/index.ts';
+import { Queue } from '../../src/queue/index.ts';
+import { Event, Thread } from '../../src/threading/index.ts';
+import { check, rounds } from '../support/check.ts';
+import * as sent from './fixtures/sent.ts';
+import { square } from './fixtures/tasks.ts';
+
+const SQUARES = Array.from({ length: 50 }, (_, n) => n * n);
+
+describe('an executor that a thread was sent', () => {
+  for (const use of [sent.squares, sent.squaresSync, sent.mapped]) {
+    check(`${use.name}: tasks of several threads and of its maker, each with its own results`, async () => {
+      await using pool = new ThreadPoolExecutor({ maxWorkers: 2 });
+      const target = use as (executor: ThreadPoolExecutor, count: number) => number[];
+      const threads = [1, 2, 3].map(() => new Thread({ target, args: [pool, 50] }).start());
+      const own = await pool.map(square, [...SQUARES.keys()]).toArray();
+      for (const thread of threads) assert.deepEqual(await thread.result(), SQUARES);
+      assert.deepEqual(own, SQUARES);
+      assert.ok(pool.statistics().workers <= 2);
+    });
+  }
+
+  check('while its maker blocks: joinSync', async () => {
+    const pool = new ThreadPoolExecutor({ maxWorkers: 2 });
+    const thread = new Thread({ target: sent.squaresSync, args: [pool, 50] }).start();
+    assert.equal(thread.joinSync({ timeout: 15_000 }), true);
+    assert.deepEqual(await thread.result(), SQUARES);
+    await pool.shutdown();
+  });
+
+  check('it comes back as itself, and goes on to other threads', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const queue = new Queue<unknown>();
+    queue.putSync({ pool });
+    assert.equal((queue.getSync() as { pool: unknown }).pool, pool);
+    assert.deepEqual(await new Thread({ target: sent.further, args: [pool] }).start().result(), [0, 1, 4, 9]);
+    assert.match(
+      (await new Thread({ target: (it: ThreadPoolExecutor) => String(it), args: [pool] }).start().result()) as string,
+      /^<ThreadPoolExecutor .*, sent here>$/,
+    );
+  });
+
+  check('errors, and workers that die: those futures, and no others', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 2 });
+    const thread = new Thread({ target: sent.outcomes, args: [pool] }).start();
+    assert.deepEqual(await thread.result(), ['49', 'RangeError', 'WorkerCrashedError']);
+    assert.equal(await pool.submit(square, 5), 25);
+  });
+
+  check('cancelled there: withdrawn, or its worker ended', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const thread = new Thread({ target: sent.cancels, args: [pool, new Event(), new Event()] }).start();
+    assert.deepEqual(await thread.result(), [true, true, true, true, true]);
+  });
+
+  check('after shutdown it takes no more, and what it took is done', async () => {
+    const pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const [running, queued, go] = [new Event(), new Event(), new Event()];
+    const thread = new Thread({ target: sent.twoInARow, args: [pool, running, queued, go] }).start();
+    await queued.wait();
+    const over = pool.shutdown();
+    assert.match(
+      await new Thread({ target: sent.submitError, args: [pool] }).start().result(),
+      /^RuntimeError: .* takes no more tasks: shutdown\(\) was called\.$/,
+    );
+    go.set();
+    assert.equal(await thread.result(), 4);
+    await over;
+  });
+
+  check('its maker is gone: BrokenExecutor, at once and for what is pending', async () => {
+    const handed = new Queue<ThreadPoolExecutor>();
+    const [up, over] = [new Event(), new Event()];
+    const maker = new Thread({
+      target: async (queue: Queue<ThreadPoolExecutor>, up: Event, over: Event) => {
+        const pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+        await queue.put(pool);
+        up.set();
+        await over.wait();
+      },
+      args: [handed, up, over],
+    }).start();
+    await up.wait();
+    const pool = await handed.get();
+    assert.equal(await pool.submit(square, 3), 9);
+    const pending = pool.submit(sent.waitFor, new Event(), new Event());
+    await maker.terminate();
+    await assert.rejects(pending.result(), BrokenExecutor);
+    assert.throws(() => pool.submit(square, 1), BrokenExecutor);
+    await maker.join();
+  });
+
+  check('shutdown is its maker’s', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const thread = new Thread({ target: (it: ThreadPoolExecutor) => it.shutdown(), args: [pool] }).start();
+    await assert.rejects(thread.result(), /was made by another thread: shut it down there/);
+  });
+
+  check('cancelFutures cancels what other threads have waiting, too', async () => {
+    const pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const [queued, go] = [new Event(), new Event()];
+    const thread = new Thread({
+      target: async (it: ThreadPoolExecutor, queued: Event, go: Event) => {
+        const running = new Event();
+        const first = it.submit(sent.waitFor, running, go);
+        await running.wait();
+        const second = it.submit(square, 2);
+        queued.set();
+        const error = await second.exception().catch((reason: Error) => reason);
+        go.set();
+        await first;
+        return error?.name;
+      },
+      args: [pool, queued, go],
+    }).start();
+    await queued.wait();
+    await pool.shutdown({ cancelFutures: true });
+    assert.equal(await thread.result(), CancelledError.name);
+  });
+
+  check(
+    'threads that submit are killed at random, and so are workers: the others’ tasks all end',
+    async () => {
+      await using pool = new ThreadPoolExecutor({ maxWorkers: 2, threadNamePrefix: 'sentkill' });
+      const back = new Queue<number>();
+      for (let round = 0; round < rounds(8, 1000); round++) {
+        const thread = new Thread({ target: sent.submitForEver, args: [pool, back] }).start();
+        const other = new Thread({ target: sent.squares, args: [pool, 50] }).start();
+        await back.getMany(1 + (round % 50));
+        await thread.terminate();
+        assert.deepEqual(await other.result(), SQUARES);
+        assert.equal(await pool.submit(square, round), round * round);
+      }
+    },
+    { timeout: 60_000 },
+  );
+});
+
+describe('tasks that submit to their own executor', () => {
+  for (const maxWorkers of [1, 2]) {
+    check(`a tree of tasks on ${maxWorkers} worker(s), each awaiting its own`, async () => {
+      await using pool = new ThreadPoolExecutor({ maxWorkers });
+      assert.equal(await pool.submit(sent.fibonacci, pool, 8), 21);
+      assert.equal(pool.statistics().workers, maxWorkers);
+      // And it is an ordinary executor again.
+      assert.deepEqual(await pool.map(square, [1, 2, 3]).toArray(), [1, 4, 9]);
+    });
+  }
+
+  check('map inside a task', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    assert.equal(await pool.submit(sent.mapsInside, pool, [1, 2, 3, 4]), 30);
+  });
+
+  check('blocking for one’s own executor is refused at once', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    await assert.rejects(pool.submit(sent.blocksInside, pool).result(), {
+      name: 'RuntimeError',
+      message:
+        /^resultSync\(\) in a task of the same executor, .*: its workers would wait for each other\. Await the future/,
+    });
+  });
+
+  check('each knows its own currentTask() all the while', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    assert.deepEqual(await Promise.all([1, 2].map(() => pool.submit(sent.knowsItself, pool))), [true, true]);
+  });
+});

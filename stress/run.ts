@@ -15,13 +15,18 @@ import { Random } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import { locks } from './scenarios/locks.ts';
 import { queues } from './scenarios/queues.ts';
+import { shared } from './scenarios/shared.ts';
+import { sharedKilled } from './scenarios/shared-killed.ts';
 import { threads } from './scenarios/threads.ts';
 
 /** A round takes tens of milliseconds; one that takes this long hangs. */
 const ROUND_MS = 60_000;
-/** How often the heap is looked at, and by how much it may be larger at the end than after the first quarter. */
+/**
+ * How often the heap is looked at, and by how much it may be larger at the end than after the first quarter: pages that
+ * blocks of one size have taken stay theirs, and each isolate keeps some free ones, so the greatest need so far counts.
+ */
 const LOOK_MS = 5_000;
-const HEAP_GROWTH = 4 * 2 ** 20;
+const HEAP_GROWTH = 8 * 2 ** 20;
 const RESIDENT_GROWTH = 200 * 2 ** 20;
 
 type TimedLook = Look & { at: number };
@@ -34,7 +39,9 @@ async function main(): Promise<void> {
       only: { type: 'string', default: '' },
     },
   });
-  const scenarios = [...locks, ...queues, ...threads].filter(({ name }) => name.includes(values.only));
+  const scenarios = [...locks, ...queues, ...shared, ...sharedKilled, ...threads].filter(({ name }) =>
+    name.includes(values.only),
+  );
   if (scenarios.length === 0) throw new Error(`--only ${values.only}: no scenario has that in its name.`);
   const wheel = scenarios.flatMap((scenario) => new Array<Scenario>(scenario.weight).fill(scenario));
   const milliseconds = Number(values.minutes) * 60_000;

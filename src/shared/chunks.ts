@@ -10,7 +10,8 @@
  *     set              SEQUENCE odd, the slot's two words, SEQUENCE even: half a number is never believed
  *
  * Who dies in here leaves the old state or the new one. SEQUENCE may stay odd: the next makes it even. What was taken
- * out, and not yet freed by the one that died, is lost: one value, or what a `clear` had in its hands.
+ * out, and not yet freed by the one that died, is lost: one value and one chunk; all only in the instant in which
+ * `emptyList` moves it.
  */
 import {
   breakMutex,
@@ -224,16 +225,38 @@ export function takeLast(heap: Heap, at: number): Boxed {
 }
 
 /** The length and the chunks of a list that was emptied; `dropItems` frees them. */
-export type Emptied = { length: number; chunks: number[] };
+export type Emptied = { length: number; chunks: Int32Array };
 
-/** Takes everything out. */
-export function emptyList(heap: Heap, at: number): Emptied {
+/** Takes everything out; with `into` it then stands there, in a list that nobody else knows, for `drainList`. */
+export function emptyList(heap: Heap, at: number, into = 0): Emptied {
   const { i32 } = heap;
-  const emptied = { length: i32[at + LIST.LENGTH], chunks: [...i32.subarray(at + LIST.CHUNKS, at + LIST.WORDS)] };
+  const emptied = { length: i32[at + LIST.LENGTH], chunks: i32.slice(at + LIST.CHUNKS, at + LIST.WORDS) };
   heap.store(at + LIST.LENGTH, 0);
   i32.fill(0, at + LIST.CHUNKS, at + LIST.WORDS);
+  if (into !== 0) {
+    // Nothing in between: who dies there loses it all. Tempting and wrong: before the fill, for it could be freed twice.
+    i32.set(emptied.chunks, into + LIST.CHUNKS);
+    i32[into + LIST.LENGTH] = emptied.length;
+  }
   outdate(heap, at);
   return emptied;
+}
+
+/** Empties a list that nobody else knows, from its end, an item at a time: who dies in here loses one, or a chunk. */
+export function drainList(heap: Heap, at: number): void {
+  const { i32 } = heap;
+  fall(heap, (release) => {
+    for (let index = i32[at + LIST.LENGTH] - 1; index >= 0; index--) {
+      const message = messageOf(boxedAt(heap, at, index));
+      i32[at + LIST.LENGTH] = index;
+      if (message !== 0) release(message);
+    }
+    for (let word = at + LIST.CHUNKS; word < at + LIST.WORDS; word++) {
+      const chunk = i32[word];
+      i32[word] = 0;
+      if (chunk !== 0) release(chunk);
+    }
+  });
 }
 
 /** Frees what nobody else has any more. */

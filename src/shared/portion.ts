@@ -3,13 +3,37 @@ import { defineDestructor, type Heap, KIND, MAP_PORTION } from '../memory/index.
 import { fall } from './falling.ts';
 import { Held } from './hold.ts';
 
+class Portion extends Held {
+  readonly #heap: Heap;
+
+  constructor(heap: Heap, address: number) {
+    super(address);
+    this.#heap = heap;
+  }
+
+  /** One entry after the other, out of the portion first: who dies here loses one. The reaper gives back the others. */
+  override [Symbol.dispose](): void {
+    const { i32 } = this.#heap;
+    const first = this.address + MAP_PORTION.ENTRIES;
+    // From the last on: they end at the first 0.
+    let end = first;
+    while (end < first + i32[this.address + MAP_PORTION.COUNT] && i32[end] !== 0) end++;
+    while (end > first) {
+      const entry = i32[--end];
+      i32[end] = 0;
+      this.#heap.release(entry);
+    }
+    super[Symbol.dispose]();
+  }
+}
+
 /** A portion with room for `room` entries and none in it. */
 export function createPortion(heap: Heap, room: number): Held {
   const words = MAP_PORTION.ENTRIES - MAP_PORTION.COUNT + room;
   const at = heap.allocate(KIND.MAP_PORTION, words, 'an iteration over a SharedMap');
   heap.i32.fill(0, at + MAP_PORTION.COUNT, at + MAP_PORTION.ENTRIES + room);
   heap.i32[at + MAP_PORTION.COUNT] = room;
-  return new Held(at);
+  return new Portion(heap, at);
 }
 
 export function* entriesOf(heap: Heap, portion: number): Generator<number, undefined, undefined> {

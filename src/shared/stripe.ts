@@ -10,7 +10,7 @@
  * Every change is published by one atomic store: of a slot's ADDRESS (HASH is written before), or of TABLE once a whole
  * new table stands. So who dies in here leaves the old state or the new one; only COUNT and USED may be behind, and are
  * counted again by the next, who finds BUSY. What was unlinked, and not yet freed by the one that died, is lost: one
- * entry or one table.
+ * entry and one table; all of a stripe only in the instant in which `empty` moves it.
  *
  * A table grows when three quarters are in use and shrinks when an eighth is live, under the mutex: the other stripes go
  * on meanwhile, and so do those that read this one.
@@ -256,18 +256,40 @@ function rebuild(heap: Heap, stripe: number, count: number): void {
   if (old !== 0) heap.release(old);
 }
 
-/** Empties the stripe; returns its table, for `dropTable` behind the lock, or 0. */
-export function empty(heap: Heap, stripe: number): number {
+/**
+ * Empties the stripe; returns its table, for `dropTable` behind the lock, or 0. With `into` the table then stands there,
+ * in a stripe that nobody else knows, for `drain`.
+ */
+export function empty(heap: Heap, stripe: number, into = 0): number {
   const { i32 } = heap;
   const table = i32[stripe + STRIPE.TABLE];
   if (table === 0) return 0;
   i32[stripe + STRIPE.BUSY] = 1;
   heap.store(stripe + STRIPE.TABLE, 0);
+  // Nothing in between: who dies there loses it all. Tempting and wrong: before that store, for it could be freed twice.
+  if (into !== 0) i32[into + STRIPE.TABLE] = table;
   i32[stripe + STRIPE.COUNT] = 0;
   i32[stripe + STRIPE.USED] = 0;
   outdate(heap, stripe);
   i32[stripe + STRIPE.BUSY] = 0;
   return table;
+}
+
+/** Drops the table of a stripe that nobody else knows, an entry at a time: who dies in here loses one of them. */
+export function drain(heap: Heap, stripe: number): void {
+  const { i32 } = heap;
+  const table = i32[stripe + STRIPE.TABLE];
+  if (table === 0) return;
+  fall(heap, (release) => {
+    for (let slot = table + MAP_TABLE.SLOTS, end = endOf(heap, table); slot < end; slot += MAP_SLOT.WORDS) {
+      const entry = i32[slot + MAP_SLOT.ADDRESS];
+      if (entry <= 0) continue;
+      i32[slot + MAP_SLOT.ADDRESS] = 0;
+      release(entry);
+    }
+  });
+  i32[stripe + STRIPE.TABLE] = 0;
+  heap.release(table);
 }
 
 /** Drops a table that nobody else has any more, and its entries. */

@@ -14,14 +14,17 @@ const job = file('../examples/nearest-airport.ts');
 const zipCodes = fileURLToPath(new URL('../data/zipcodes.csv', import.meta.resolve('vega-datasets')));
 
 export type MapFigures = {
-  /** Milliseconds of the loop, start-up apart. */
+  /** Milliseconds of the same job as a plain loop, start-up apart: records read, function called, results stored. */
   single: number;
+  /** Of that, the calls of the function alone. */
+  calls: number;
   oneWorker: number;
   twoWorkers: number;
   /** Two bare workers with half of the records each, no sink: what this machine can give. */
   halves: number;
-  /** `single / twoWorkers`, the median of the rounds. */
+  /** `single / twoWorkers` and `calls / twoWorkers`, medians of the rounds. */
   gain: number;
+  callsGain: number;
   records: number;
   mean: string;
 };
@@ -50,16 +53,23 @@ async function mapTime(workers: number, folder: string): Promise<number> {
   return whole - (await run(one));
 }
 
-export async function mapJob(runs = 5): Promise<MapFigures> {
+export async function mapJob(runs = 9): Promise<MapFigures> {
   const folder = mkdtempSync(join(tmpdir(), 'telaio-bench-'));
-  const times = { single: [] as number[], one: [] as number[], two: [] as number[], halves: [] as number[] };
+  const times = {
+    single: [] as number[],
+    calls: [] as number[],
+    one: [] as number[],
+    two: [] as number[],
+    halves: [] as number[],
+  };
   let printed = '';
   try {
     for (let index = 0; index < runs; index++) {
-      const single = await program([file('./nearest-single.ts')]);
+      const single = await program([file('./nearest-single.ts'), join(folder, `${index}-single.sqlite`)]);
       if (single.code !== 0) throw new Error(single.stderr);
       printed = single.stdout;
-      times.single.push(Number(/([\d.]+)\s*ms/.exec(single.stdout)![1]));
+      times.single.push(Number(/job\s+(\d+)\s*ms/.exec(single.stdout)![1]));
+      times.calls.push(Number(/calls alone\s+(\d+)\s*ms/.exec(single.stdout)![1]));
       times.one.push(await mapTime(1, folder));
       times.two.push(await mapTime(2, folder));
       const halves = await program([file('./nearest-halves.ts')]);
@@ -70,10 +80,12 @@ export async function mapJob(runs = 5): Promise<MapFigures> {
   }
   return {
     single: median(times.single),
+    calls: median(times.calls),
     oneWorker: median(times.one),
     twoWorkers: median(times.two),
     halves: median(times.halves),
     gain: median(times.single.map((single, index) => single / times.two[index])),
+    callsGain: median(times.calls.map((calls, index) => calls / times.two[index])),
     records: Number(/records\s+([\d,]+)/.exec(printed)?.[1].replaceAll(',', '') ?? Number.NaN),
     mean: /mean distance\s+([\d.]+)/.exec(printed)?.[1] ?? '',
   };

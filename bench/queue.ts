@@ -1,6 +1,6 @@
 /** Queues between threads. Run by itself: node bench/queue.ts */
 import { Event, LifoQueue, PriorityQueue, Queue, SimpleQueue, Thread } from 'telaio';
-import { medianOf } from './measure.ts';
+import { median, medianOf } from './measure.ts';
 
 type Kind = 'integers' | 'objects';
 type AnyQueue = Queue<unknown> | SimpleQueue<unknown>;
@@ -80,6 +80,8 @@ export type QueueFigures = {
   objects: number;
   tenSlots: number;
   twoToTwo: number;
+  /** `twoToTwo / integers`, the median of rounds in which both were measured one after the other. */
+  twoToTwoPart: number;
   simple: number;
   many: number;
   ranked10: number;
@@ -90,11 +92,18 @@ export type QueueFigures = {
 export async function queues(runs = 5, items = 1_000_000): Promise<QueueFigures> {
   const between = (make: () => AnyQueue, kind: Kind, sides: number): Promise<number> =>
     medianOf(runs, () => rate(make(), kind, sides, items));
+  const integers: number[] = [];
+  const twoToTwo: number[] = [];
+  for (let run = 0; run < runs * 2; run++) {
+    integers.push(await rate(new Queue(1000), 'integers', 1, items));
+    twoToTwo.push(await rate(new Queue(1000), 'integers', 2, items));
+  }
   return {
-    integers: await between(() => new Queue(1000), 'integers', 1),
+    integers: median(integers),
     objects: await between(() => new Queue(1000), 'objects', 1),
     tenSlots: await between(() => new Queue(10), 'integers', 1),
-    twoToTwo: await between(() => new Queue(1000), 'integers', 2),
+    twoToTwo: median(twoToTwo),
+    twoToTwoPart: median(integers.map((one, run) => twoToTwo[run] / one)),
     simple: await between(() => new SimpleQueue(), 'integers', 1),
     many: await medianOf(runs, () => rateOfMany(new Queue(1000), items, 100)),
     ranked10: await medianOf(runs, () => putAndGet(new PriorityQueue(), 10)),

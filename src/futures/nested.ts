@@ -11,13 +11,13 @@ class Nested {
   /** The ring that this worker serves. */
   #serving: SharedObject | undefined;
   #open = 0;
-  #told: (() => void)[] = [];
+  /** Called when `waiting` becomes true: by whoever waits for room. */
+  tell: (() => void) | undefined;
 
   /** In a worker's thread, while it runs: which ring it takes its tasks from. */
   serve(tasks: SharedObject | undefined): void {
     this.#serving = tasks;
     this.#open = 0;
-    this.#told = [];
   }
 
   /** Whether this thread is a worker of the executor. */
@@ -30,18 +30,13 @@ class Nested {
     if (!this.serves(tasks)) return;
     sharesWorker();
     this.#open++;
-    for (const tell of this.#told.splice(0)) tell();
+    this.tell?.();
     future.onDone(() => this.#open--);
   }
 
   /** Whether tasks of this worker may wait for others of the same executor. */
   get waiting(): boolean {
     return this.#open > 0;
-  }
-
-  /** Resolves when `waiting` becomes true. */
-  whenWaiting(): Promise<void> {
-    return new Promise((resolve) => this.#told.push(resolve));
   }
 
   /** Blocking here would keep a worker of the executor from the task that is waited for. */

@@ -147,10 +147,16 @@ async function keep(running: Promise<void>, task: number, active: Set<Promise<vo
   const ended = running.finally(() => {
     active.delete(ended);
     heap.release(task);
+    nested.tell?.();
   });
   active.add(ended);
-  // A task that waits for others of this executor must not keep this worker from them.
-  while (active.size >= most && !nested.waiting) await Promise.race([...active, nested.whenWaiting()]);
+  // A task that waits for others of this executor must not keep this worker from them. (Tempting and wrong: Promise.race,
+  // which leaves something behind with each promise that isn't settled.)
+  while (active.size >= most && !nested.waiting) {
+    await new Promise<void>((resolve) => {
+      nested.tell = resolve;
+    });
+  }
 }
 
 function isAlive([descriptor, epoch]: WorkerOptions['owner']): boolean {

@@ -12,7 +12,7 @@ import type { Heap } from './heap.ts';
 import { BLOB, KIND } from './layout.ts';
 import { ancestorOf, lostPrivates, ownClass, pathOf, textOf } from './names.ts';
 import { addressOf, isLibraryClass, losesPrivates, SharedObject } from './objects.ts';
-import { isPlatformObject } from './platform.ts';
+import { belongsHere } from './platform.ts';
 import {
   BLOB_LIMIT,
   classCodec,
@@ -280,16 +280,7 @@ export class Encoder {
       this.#byte(TAG.BOXED);
       return this.#write(value.valueOf());
     }
-    if (
-      types.isPromise(value) ||
-      types.isWeakMap(value) ||
-      types.isWeakSet(value) ||
-      types.isGeneratorObject(value) ||
-      types.isExternal(value) ||
-      types.isProxy(value) ||
-      value instanceof WeakRef ||
-      isPlatformObject(value, prototype?.constructor?.name ?? '')
-    ) {
+    if (belongsHere(value, prototype?.constructor?.name ?? '')) {
       throw this.#refused(
         `a ${prototype?.constructor?.name || Object.prototype.toString.call(value).slice(8, -1)} belongs to this thread alone`,
         types.isPromise(value) ? 'await it first' : 'send what it is made from',

@@ -4,7 +4,7 @@
  * Small blocks (up to 32 KiB) come from spans of one size class. Each isolate keeps free blocks of its own in lists
  * that stand in its descriptor, so that allocating and freeing touch no shared word; a full cache hands a batch to the
  * class's stack, an empty one takes a batch from there. Class stacks are lock-free with a tagged 64-bit head. Larger
- * blocks are runs of whole pages. A thread that dies in here loses at most the one block it had in its hands; its
+ * blocks are runs of whole pages. A thread that dies in here loses at most the one block it had in its hands, or the page that it was cutting up or passing on; its
  * caches are passed on by the reaper.
  *
  * A block is alive while its count is positive: every wrapper, queue slot, field and message holds one. What drops the

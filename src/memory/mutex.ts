@@ -18,7 +18,7 @@ import { isGone } from './liveness.ts';
 import { pause } from './thread-memory.ts';
 
 const CONTENDED = 0x40000000;
-const SPINS = 100;
+const MOST_TURNS = 64;
 /** How long a sleeper trusts that the owner lives before it looks again, in milliseconds. */
 const LIVENESS_MS = 50;
 
@@ -90,9 +90,10 @@ function closesCircle(heap: Heap, at: number): boolean {
 
 /** Whether it came free within a microsecond or two, and is locked now. */
 function spin(heap: Heap, at: number): boolean {
-  for (let times = 0; times < SPINS; times++) {
+  // Ever more rarely: each look takes the cache line away from who is inside, who gets further in one go then.
+  for (let turns = 1; turns <= MOST_TURNS; turns *= 2) {
+    for (let turn = 0; turn < turns; turn++) pause();
     if (heap.load(at) === 0 && heap.cas(at, 0, heap.ident) === 0) return true;
-    pause();
   }
   return false;
 }

@@ -75,7 +75,8 @@ export function installModuleHooks(): void {
   prototype._compile = function (text, path, format) {
     const url = pathToFileURL(path).href;
     // What went through the load hooks has its evaluator.
-    if (path === required && format !== 'module' && !text.includes(REGISTRY)) throw TRANSFORMED;
+    if (path === required && format !== 'module' && isUserCode(url, format) && !text.includes(REGISTRY))
+      throw TRANSFORMED;
     const done = typeof text !== 'string' || format === 'module' || text.includes(REGISTRY);
     return compile.call(
       this,

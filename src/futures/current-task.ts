@@ -1,11 +1,19 @@
 /** The task that runs here, as its function sees it. */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { MessagePort, Transferable } from 'node:worker_threads';
 import { RuntimeError } from '../errors.ts';
 import { heap, ISOLATE, loadValue, park, TASK, TASK_FLAG, THREAD } from '../memory/index.ts';
+import type { Queue } from '../queue/index.ts';
+import type { Outcome } from './worker.ts';
 
 export type CurrentTask = {
   /** Aborted when the task is cancelled while it runs, when its `timeout` has passed, and by `shutdown({ cancelFutures: true })`. */
   readonly signal: AbortSignal;
+  /**
+   * Names ArrayBuffers and message ports of the result that move instead of being copied; once the task has ended they are
+   * detached here.
+   */
+  transfer(...objects: Transferable[]): void;
   /** Sends a value to the future's `onProgress`. Throws `CloneError` for what can't be copied. */
   progress(value: unknown): void;
 };
@@ -13,14 +21,14 @@ export type CurrentTask = {
 /** @internal One for each task that runs. */
 export class TaskHere implements CurrentTask {
   readonly #at: number;
-  readonly #report: (value: unknown) => void;
+  readonly #outcomes: Queue<Outcome>;
   #controller: AbortController | undefined;
   #over: AbortController | undefined;
   #ended = false;
 
-  constructor(at: number, report: (value: unknown) => void) {
+  constructor(at: number, outcomes: Queue<Outcome>) {
     this.#at = at;
-    this.#report = report;
+    this.#outcomes = outcomes;
   }
 
   get signal(): AbortSignal {
@@ -51,10 +59,24 @@ export class TaskHere implements CurrentTask {
     return this.#controller.signal;
   }
 
-  /** Not a method: `const { progress } = currentTask()` is what people write. */
-  readonly progress = (value: unknown): void => {
-    if (!this.#ended) this.#report(value);
-  };
+  /** @internal What moves with the result. */
+  leaving: Transferable[] | undefined;
+  /** @internal The port to the thread that submitted the task. */
+  port: MessagePort | undefined;
+
+  // Not methods, since `const { progress } = currentTask()` is what people write; and made for those who ask.
+  get transfer(): (...objects: Transferable[]) => void {
+    return (...objects) => {
+      this.leaving ??= [];
+      this.leaving.push(...objects);
+    };
+  }
+
+  get progress(): (value: unknown) => void {
+    return (value) => {
+      if (!this.#ended) this.#outcomes.putSync([this.#at, null, value]);
+    };
+  }
 
   /** The task has ended: nothing watches any more. */
   end(): void {

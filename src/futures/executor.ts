@@ -1,4 +1,5 @@
 /** What every executor offers, whatever its workers are; after Python's `concurrent.futures.Executor`. */
+import type { Transferable } from 'node:worker_threads';
 import { REFUSED } from '../memory/index.ts';
 import type { ContextEntry } from './context.ts';
 import type { Future } from './future.ts';
@@ -39,6 +40,11 @@ export type TaskOptions = {
   retries?: number;
   /** Ends the worker of a task that goes on after its timeout, after `signal`, or after `cancel()`. */
   force?: boolean;
+  /**
+   * ArrayBuffers and message ports among the arguments that move to the worker instead of being copied, and are detached
+   * here. For `submit`.
+   */
+  transfer?: readonly Transferable[];
   /** In place of the executor's own: `AsyncLocalStorage`s whose stores go along, by copy. */
   context?: readonly ContextEntry[];
 };

@@ -4,15 +4,16 @@
  * made it, a `SentExecutor` in all others.
  */
 import { channel } from 'node:diagnostics_channel';
-import { CancelledError, CloneError, TimeoutError } from '../errors.ts';
-import { addressOf, heap, TASK, TASK_FLAG, TASK_FORM, TASK_STATE } from '../memory/index.ts';
+import { CancelledError, CloneError, TimeoutError, WorkerCrashedError } from '../errors.ts';
+import { addressOf, heap, leavingWith, TASK, TASK_FLAG, TASK_FORM, TASK_STATE } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
-import { type ContextEntry, type SentStore, storesOf } from './context.ts';
+import { type ContextEntry, storesOf } from './context.ts';
 import { storeReason } from './crash.ts';
 import type { ExecutorStatistics, TaskOptions } from './executor.ts';
 import { collected, forgetAll } from './forgotten.ts';
 import { Future, type FutureSource } from './future.ts';
 import type { Submitter } from './map.ts';
+import { detach, numbersFor, Outgoing, WANT } from './movings.ts';
 import type { AnyFunction } from './pool-options.ts';
 import { forgetFunction, makeTask, type SentFunction, sendFunction, storedResult } from './task.ts';
 import { TaskTimes } from './task-times.ts';
@@ -21,6 +22,8 @@ import type { ChunkOutcome, Outcome } from './worker.ts';
 
 /** How long `resultSync` sleeps before it looks whether a worker has died, in milliseconds. */
 const LIVENESS_MS = 50;
+const SPENT =
+  'The worker was ended for the sake of another task, and what was transferred with this one is gone with it.';
 
 /** What happens in executors, for whoever subscribes: `{ executor, future, … }`. Starts are told in the workers' threads. */
 const submitted = channel('telaio:task:submit');
@@ -76,6 +79,8 @@ export class Submissions implements FutureSource {
   /** Tasks that run though their future is settled: by a timeout, a signal, or a cancellation by force. */
   readonly #abandoned = new Set<number>();
   #pumping: AbortController | undefined;
+  /** What was transferred, and the ports for it. */
+  #outgoing: Outgoing | undefined;
 
   constructor(pool: Pool, sent: boolean) {
     this.#pool = pool;
@@ -89,7 +94,7 @@ export class Submissions implements FutureSource {
     const sent = this.#sent.get(fn) ?? this.#send(fn);
     const future = new Future<unknown>(this);
     try {
-      this.#enqueue(future, makeTask(sent, TASK_FORM.CALL, args, this.#stores(fn, options)), options);
+      this.#enqueue(future, this.#make(sent, TASK_FORM.CALL, args, fn, options), options);
     } finally {
       if (sent.id === 0) forgetFunction(sent);
     }
@@ -103,6 +108,8 @@ export class Submissions implements FutureSource {
       chunksOf: (fn) => {
         this.#pool.mustBeOpen();
         options?.signal?.throwIfAborted();
+        if (options?.transfer !== undefined)
+          throw new TypeError('map: transfer is for submit, whose arguments it names.');
         if (typeof fn !== 'function')
           throw new TypeError(`map(${String(fn)}, …): give a function first, then the items.`);
         const sent = this.#sent.get(fn) ?? this.#send(fn, true);
@@ -113,11 +120,8 @@ export class Submissions implements FutureSource {
             this.#pool.mustBeOpen();
             const future = new Future<ChunkOutcome>(this);
             future.chunk = items.length;
-            this.#enqueue(
-              future as Future<unknown>,
-              makeTask(sent, TASK_FORM.CHUNK, items, this.#stores(fn, options)),
-              options,
-            );
+            const task = this.#make(sent, TASK_FORM.CHUNK, items, fn, options);
+            this.#enqueue(future as Future<unknown>, task, options);
             return future;
           },
           close: () => {
@@ -194,7 +198,8 @@ export class Submissions implements FutureSource {
         continue;
       }
       const [task, ok, value] = outcome;
-      if (task <= 0) this.#pool.heard(-task, ok, value);
+      if (task <= 0 && Array.isArray(value) && value[0] === WANT) this.#give(value[1] as number, -task);
+      else if (task <= 0) this.#pool.heard(-task, ok, value);
       else if (ok === null) this.pending.get(task)?.tell(value);
       else if (this.#abandoned.delete(task)) heap.release(task);
       else this.#settle(this.pending.get(task), ok, value);
@@ -217,8 +222,8 @@ export class Submissions implements FutureSource {
       if (heap.load(task + TASK.STATE) !== ident) continue;
       // The count of its appearance in the ring, which the worker had taken over.
       heap.release(task);
-      if (error === undefined) heap.store(task + TASK.STATE, TASK_STATE.PENDING);
-      else this.#settle(future, false, error);
+      if (error === undefined && !this.#isSpent(task)) heap.store(task + TASK.STATE, TASK_STATE.PENDING);
+      else this.#settle(future, false, error ?? new WorkerCrashedError(SPENT));
     }
   }
 
@@ -250,11 +255,29 @@ export class Submissions implements FutureSource {
   /** Nothing will be submitted any more. */
   close(): void {
     forgetAll(this.kept);
+    this.#outgoing?.close();
   }
 
-  #stores(fn: AnyFunction, options: TaskOptions | undefined): SentStore[] | undefined {
+  #make(sent: SentFunction, form: number, args: unknown[], fn: AnyFunction, options: TaskOptions | undefined): number {
     const context = options?.context ?? this.#pool.context;
-    return context === undefined ? undefined : storesOf(context, fn);
+    const stores = context === undefined ? undefined : storesOf(context, fn);
+    if (!options?.transfer?.length) return makeTask(sent, form, args, stores);
+    this.#outgoing ??= new Outgoing();
+    const numbers = numbersFor(options.transfer);
+    const task = leavingWith(numbers, () => makeTask(sent, form, args, stores));
+    try {
+      this.#outgoing.add(task, detach(numbers));
+    } catch (error) {
+      heap.release(task);
+      throw error;
+    }
+    heap.i32[task + TASK.FLAGS] |= TASK_FLAG.MOVED;
+    return task;
+  }
+
+  /** Whether what was transferred with a task has gone to a worker, so that it can't be run by another. */
+  #isSpent(task: number): boolean {
+    return (heap.load(task + TASK.FLAGS) & TASK_FLAG.MOVED) !== 0 && !this.#outgoing?.has(task);
   }
 
   /** Encodes a function. One that captures nothing is the same each time, and kept; else (`keep` apart) it has no number. */
@@ -314,6 +337,12 @@ export class Submissions implements FutureSource {
     }
   }
 
+  /** A worker asks for what was transferred with a task, or for a way to send something with its result. */
+  #give(task: number, ident: number): void {
+    this.#outgoing ??= new Outgoing();
+    this.#outgoing.give(task, ident);
+  }
+
   /** A task ended well, and its value needs no message. */
   #settleStored(task: number): void {
     const future = this.pending.get(task);
@@ -354,6 +383,7 @@ export class Submissions implements FutureSource {
   /** A task that failed goes in again, unless it was asked to stop or could never end otherwise. */
   #tryAgain(future: Future<unknown>, error: unknown): boolean {
     if (future.retries === 0 || future.asked || this.#pool.isBroken() || error instanceof CloneError) return false;
+    if (this.#isSpent(future.task)) return false;
     future.retries--;
     const { task } = future;
     heap.f64[(task + TASK.STARTED) >> 1] = 0;
@@ -418,6 +448,7 @@ export class Submissions implements FutureSource {
 
   #forget(future: Future<unknown>, ran: boolean): void {
     this.#times.ended(future, ran);
+    this.#outgoing?.forget(future.task);
     this.pending.delete(future.task);
     heap.release(future.task);
   }

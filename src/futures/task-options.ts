@@ -3,7 +3,7 @@ import { checkOptions } from '../memory/index.ts';
 import { checkContext } from './context.ts';
 import type { TaskOptions } from './executor.ts';
 
-const NAMES = ['timeout', 'signal', 'priority', 'retries', 'force', 'context'];
+const NAMES = ['timeout', 'signal', 'priority', 'retries', 'force', 'transfer', 'context'];
 
 /** Throws `TypeError` or `RangeError`, naming the option. */
 export function checkTaskOptions(options: TaskOptions): void {
@@ -20,6 +20,9 @@ export function checkTaskOptions(options: TaskOptions): void {
     throw new RangeError(`with: retries is ${String(retries)}: give a whole number, 0 or more.`);
   }
   checkContext(options.context);
+  if (options.transfer !== undefined && !Array.isArray(options.transfer)) {
+    throw new TypeError('with: transfer is no array: give ArrayBuffers and message ports, as in [bytes.buffer].');
+  }
   if (force !== undefined && typeof force !== 'boolean') {
     throw new TypeError(`with: force is ${String(force)}: give true or false.`);
   }

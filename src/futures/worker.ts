@@ -1,6 +1,7 @@
 /** A pool worker's life: takes task addresses from the ring, runs them, puts the outcomes on the way back. */
 
 import { channel } from 'node:diagnostics_channel';
+import type { MessagePort } from 'node:worker_threads';
 import { CloneError, Empty, ShutDown } from '../errors.ts';
 import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
 import {
@@ -8,6 +9,7 @@ import {
   heap,
   ISOLATE,
   ISOLATE_STATE,
+  leavingWith,
   loadValue,
   pack,
   TASK,
@@ -19,6 +21,7 @@ import {
 import type { PriorityQueue, Queue } from '../queue/index.ts';
 import { runWith } from './context.ts';
 import { runAsTask, setCurrentTask, TaskHere } from './current-task.ts';
+import { detach, numbersFor, objectsOf, sendBack, WANT } from './movings.ts';
 import { nested } from './nested.ts';
 import { argumentsOf, rooted, storeResult } from './task.ts';
 import { RANKED } from './task-ring.ts';
@@ -187,7 +190,7 @@ function outcomesOf(task: number, own: Queue<Outcome>): Queue<Outcome> {
 /** Runs a task and sends its outcome; a promise only when there is something to wait for. */
 function runTask(task: number, outcomes: Queue<Outcome>, several: boolean): Promise<void> | undefined {
   if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.TIMED) heap.f64[(task + TASK.STARTED) >> 1] = now();
-  const here = new TaskHere(task, (value) => outcomes.putSync([task, null, value]));
+  const here = new TaskHere(task, outcomes);
   if (started.hasSubscribers) started.publish({ task });
   if (several) return runAsTask(here, () => run(task, here, outcomes));
   setCurrentTask(here);
@@ -196,10 +199,12 @@ function runTask(task: number, outcomes: Queue<Outcome>, several: boolean): Prom
 
 function run(task: number, here: TaskHere, outcomes: Queue<Outcome>): Promise<void> | undefined {
   try {
+    if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.MOVED) return prepareAndRun(task, here, outcomes);
     const fn = functions.get(heap.i32[task + TASK.FUNCTION]);
     if (fn === undefined) return prepareAndRun(task, here, outcomes);
     const value = call(task, fn);
     if (isThenable(value)) return settle(task, here, value, outcomes);
+    if (here.leaving !== undefined) return settle(task, here, Promise.resolve(value), outcomes);
     send(outcomes, task, here, true, value);
   } catch (error) {
     send(outcomes, task, here, false, error);
@@ -209,17 +214,26 @@ function run(task: number, here: TaskHere, outcomes: Queue<Outcome>): Promise<vo
 
 async function prepareAndRun(task: number, here: TaskHere, outcomes: Queue<Outcome>): Promise<void> {
   try {
-    const { i32 } = heap;
-    const references = loadValue(heap, i32[task + TASK.MODULES_MESSAGE]) as FunctionReference[];
-    // Imported here, where a module may use top-level await; decoding only finds what is loaded.
-    for (const reference of references) await loadModuleOf(reference);
-    const fn = loadValue(heap, i32[task + TASK.FUNCTION_MESSAGE]) as AnyFunction;
-    if (functions.size >= MOST_FUNCTIONS) functions.delete(functions.keys().next().value!);
-    if (i32[task + TASK.FUNCTION] !== 0) functions.set(i32[task + TASK.FUNCTION], fn);
-    send(outcomes, task, here, true, await call(task, fn));
+    if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.MOVED) here.port = await portFor(task, outcomes);
+    const fn = functions.get(heap.i32[task + TASK.FUNCTION]) ?? (await prepare(task));
+    const value = await call(task, fn);
+    if (here.leaving === undefined) send(outcomes, task, here, true, value);
+    else await sendMoving(outcomes, task, here, value);
   } catch (error) {
     send(outcomes, task, here, false, error);
   }
+}
+
+/** Makes a task's function, and keeps it if it has a number. */
+async function prepare(task: number): Promise<AnyFunction> {
+  const { i32 } = heap;
+  const references = loadValue(heap, i32[task + TASK.MODULES_MESSAGE]) as FunctionReference[];
+  // Imported here, where a module may use top-level await; decoding only finds what is loaded.
+  for (const reference of references) await loadModuleOf(reference);
+  const fn = loadValue(heap, i32[task + TASK.FUNCTION_MESSAGE]) as AnyFunction;
+  if (functions.size >= MOST_FUNCTIONS) functions.delete(functions.keys().next().value!);
+  if (i32[task + TASK.FUNCTION] !== 0) functions.set(i32[task + TASK.FUNCTION], fn);
+  return fn;
 }
 
 async function settle(
@@ -229,7 +243,9 @@ async function settle(
   outcomes: Queue<Outcome>,
 ): Promise<void> {
   try {
-    send(outcomes, task, here, true, await value);
+    const result = await value;
+    if (here.leaving === undefined) send(outcomes, task, here, true, result);
+    else await sendMoving(outcomes, task, here, result);
   } catch (error) {
     send(outcomes, task, here, false, error);
   }
@@ -274,13 +290,35 @@ async function awaitEach(
   return { values };
 }
 
-function send(outcomes: Queue<Outcome>, task: number, here: TaskHere, ok: boolean, value: unknown): void {
+/** The port to the thread that submitted the task; what it transferred with it has arrived then. */
+async function portFor(task: number, outcomes: Queue<Outcome>): Promise<MessagePort> {
+  return await objectsOf(task, () => outcomes.putSync([-heap.ident, null, [WANT, task]]));
+}
+
+/** The result goes by shared memory, what it transfers by the port, and before it. */
+async function sendMoving(outcomes: Queue<Outcome>, task: number, here: TaskHere, value: unknown): Promise<void> {
+  here.port ??= await portFor(task, outcomes);
+  const numbers = numbersFor(here.leaving ?? []);
+  const { port } = here;
+  leavingWith(numbers, () => send(outcomes, task, here, true, value, () => sendBack(port, task, detach(numbers))));
+}
+
+/** Tells the outcome; `before` is called when it is encoded, and before it is told. */
+function send(
+  outcomes: Queue<Outcome>,
+  task: number,
+  here: TaskHere,
+  ok: boolean,
+  value: unknown,
+  before?: () => void,
+): void {
   here.end();
   setCurrentTask(undefined);
   const { ident } = heap;
   if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.TIMED) heap.f64[(task + TASK.ENDED) >> 1] = now();
   try {
-    if (ok && heap.i32[task + TASK.FORM] === TASK_FORM.CALL && storeResult(task, value)) outcomes.putSync(task);
+    if (before !== undefined) outcomes.putAfter([task, ok, value], before);
+    else if (ok && heap.i32[task + TASK.FORM] === TASK_FORM.CALL && storeResult(task, value)) outcomes.putSync(task);
     else outcomes.putSync([task, ok, value]);
   } catch (error) {
     if (error instanceof ShutDown) return;

@@ -1,6 +1,7 @@
 /** Bytes into values: the other end of encoder.ts. Reads where the bytes lie, without copying them out first. */
 import type { Heap } from './heap.ts';
 import { BLOB } from './layout.ts';
+import { takeArrived } from './moved.ts';
 import { wrap } from './objects.ts';
 import {
   classCodec,
@@ -174,6 +175,8 @@ export class Decoder {
         const receive = this.#read() as SentAs['receive'];
         return (this.#objects[slot] = receive(this.#read() as never));
       }
+      case TAG.MOVED:
+        return this.#remember(takeArrived(this.#read() as number));
       case TAG.ERROR:
         return this.#error();
       case TAG.DOM_EXCEPTION: {

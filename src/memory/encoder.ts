@@ -10,6 +10,7 @@ import { types } from 'node:util';
 import { CloneError } from '../errors.ts';
 import type { Heap } from './heap.ts';
 import { BLOB, KIND } from './layout.ts';
+import { leavingNumber } from './moved.ts';
 import { ancestorOf, lostPrivates, ownClass, pathOf, textOf } from './names.ts';
 import { addressOf, isLibraryClass, losesPrivates, SharedObject } from './objects.ts';
 import { belongsHere } from './platform.ts';
@@ -249,6 +250,8 @@ export class Encoder {
   }
 
   #special(value: object, prototype: object | null): void {
+    const number = leavingNumber(value);
+    if (number !== undefined) return this.#numbered(TAG.MOVED, number);
     // Before errors: V8 counts it among them.
     if (value instanceof DOMException) {
       this.#byte(TAG.DOM_EXCEPTION);
@@ -258,18 +261,9 @@ export class Encoder {
       return this.#errorProperties(value);
     }
     if (types.isNativeError(value)) return this.#error(value);
-    if (value instanceof Map) {
-      this.#byte(TAG.MAP);
-      return this.#list([...value].flat(1), value.size);
-    }
-    if (value instanceof Set) {
-      this.#byte(TAG.SET);
-      return this.#list([...value], value.size);
-    }
-    if (types.isDate(value)) {
-      this.#byte(TAG.DATE);
-      return this.#number(value.getTime());
-    }
+    if (value instanceof Map) return this.#list(TAG.MAP, [...value].flat(1), value.size);
+    if (value instanceof Set) return this.#list(TAG.SET, [...value], value.size);
+    if (types.isDate(value)) return this.#numbered(TAG.DATE, value.getTime());
     if (types.isRegExp(value)) {
       this.#byte(TAG.REGEXP);
       this.#string(value.source);
@@ -299,7 +293,13 @@ export class Encoder {
     this.#entries(prototype === null ? TAG.NULL_OBJECT : TAG.OBJECT, value as Record<string, unknown>);
   }
 
-  #list(values: unknown[], size: number): void {
+  #numbered(tag: number, value: number): void {
+    this.#byte(tag);
+    this.#number(value);
+  }
+
+  #list(tag: number, values: unknown[], size: number): void {
+    this.#byte(tag);
     this.#varint(size);
     const depth = this.#depth++;
     for (let index = 0; index < values.length; index++) {

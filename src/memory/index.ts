@@ -6,6 +6,7 @@ export { defineDestructor, Heap } from './heap.ts';
 export * from './layout.ts';
 export { isGone } from './liveness.ts';
 export { copyOut, discard, done, loadValue, pack, store, storeValue, unpack } from './message.ts';
+export { arrivals, arrive, forgetArrived, leavingWith } from './moved.ts';
 export { breakMutex, CIRCLE, isMutexOf, lockMutex, lockMutexFor, unlockMutex } from './mutex.ts';
 export {
   AT,

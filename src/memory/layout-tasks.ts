@@ -34,6 +34,8 @@ export const TASK_FLAG = {
   CANCEL: 2,
   /** Before the arguments stand stores of AsyncLocalStorages. */
   CONTEXT: 4,
+  /** Objects of it come through a port: who takes it asks for them. */
+  MOVED: 8,
 } as const;
 export const TASK_STATE = { PENDING: 0, CANCELLED: -1, DONE: -2 } as const;
 export const TASK_FORM = {

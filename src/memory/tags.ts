@@ -61,6 +61,8 @@ export const TAG = {
   STRUCT_CLASS: 30,
   /** an object that is made again by a function from what is sent in its place */
   SENT: 31,
+  /** an object that comes through a port: its number */
+  MOVED: 32,
 } as const;
 
 export const SMALL_INTEGER = 0x80;

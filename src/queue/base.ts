@@ -104,6 +104,18 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
     if (!placed) this.#full(prepared, options!.timeout!);
   }
 
+  /** @internal Puts an item into a queue without a bound; calls `ready` once it is encoded, and before it is in. */
+  putAfter(item: T, ready: () => void): void {
+    const prepared = this[STORE].prepare(item);
+    try {
+      ready();
+      this.#put(prepared);
+    } catch (error) {
+      drop(prepared);
+      throw error;
+    }
+  }
+
   /** Puts the item in if there is room now; false when there isn't. Throws `ShutDown`. */
   tryPut(item: T): boolean {
     return this[OFFER](item);

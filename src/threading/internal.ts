@@ -1,4 +1,6 @@
 /** What the floors above need of this one and users do not. */
 export { textOf } from './except-hook.ts';
+export { hasWayToThreads } from './nursery.ts';
 export { writeWhole } from './output.ts';
+export { onPort, sendPort } from './ports.ts';
 export { atThreadEnd } from './runner.ts';

@@ -31,6 +31,7 @@ import {
 } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
 import { buryOrphans } from './orphans.ts';
+import { hasWayToNursery, setNurseryWorker } from './ports.ts';
 
 /** What the nursery is asked for; one count of the record travels with the request. */
 export type Request =
@@ -114,9 +115,16 @@ function makeNursery(): Queue<Request> {
     throw new RuntimeError(`No thread can be started: ${(error as Error).message}`, undefined, { cause: error });
   }
   worker.unref();
+  setNurseryWorker(worker);
   // Made by somebody's own worker, it ends with that worker; what runs in it must not vanish without a word.
   if (!isMainThread) process.on('exit', () => closeNursery(queue));
   return queue;
+}
+
+/** Whether ports can be sent from here to threads: a worker of the program's own has no way to a nursery that isn't its own. */
+export function hasWayToThreads(): boolean {
+  nursery();
+  return hasWayToNursery();
 }
 
 /** How long an ending worker waits for the threads that end with it, in milliseconds. */

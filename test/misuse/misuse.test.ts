@@ -63,7 +63,7 @@ const expected: Record<string, [kind: string, ...message: RegExp[]]> = {
   'submit of a call’s result': ['TypeError', /submit\(1\)/, /give a function/],
   'submit after shutdown': ['RuntimeError', /<ThreadPoolExecutor closed/, /shutdown\(\) was called/],
   'an argument of submit that cannot be copied': ['CloneError', /^args\[0\]\.f /, /WeakRef/],
-  'an executor captured by a function': ['FunctionError', new RegExp(here), /'pool'/, /make one there/],
+  'an executor seen through options': ['FunctionError', new RegExp(here), /'view'/, /send the executor itself/],
   'a future as an argument': ['CloneError', /^args\[0\] /, /Future belongs to the thread/, /send its result/],
   'map with chunkSize 0': ['RangeError', /chunkSize is 0/, /1 or more/],
   'map of no function': ['TypeError', /give a function first/],

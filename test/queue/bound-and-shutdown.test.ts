@@ -1,5 +1,6 @@
 /** The bound, changed while the queue is in use; and shutdown, as CPython 3.13 has it. */
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { ShutDown } from '../../src/errors.ts';
 import { AT, BLOCK, heap } from '../../src/memory/index.ts';
 import { LifoQueue, PriorityQueue, Queue } from '../../src/queue/index.ts';
@@ -53,7 +54,7 @@ for (const Kind of [Queue, LifoQueue, PriorityQueue]) {
         },
         {
           name: 'RangeError',
-          message: `${name}.maxSize = ${bad}: give a whole number of items up to 1073741824, or 0 for no bound.`,
+          message: `${name}.maxSize = ${inspect(bad)}: give a whole number of items up to 1073741824, or 0 for no bound.`,
         },
       );
     }
@@ -93,7 +94,8 @@ for (const Kind of [Queue, LifoQueue, PriorityQueue]) {
   check(`${name}: shutdown({ immediate }) counts what it throws away as worked off, not what is in hand`, async () => {
     const queue = new Kind<unknown>();
     const lock = new Lock();
-    for (const item of ['in hand', lock, [lock, 'x'.repeat(5000)], 4]) queue.putSync(item, { priority: 1 } as object);
+    const options = name === 'PriorityQueue' ? { priority: 1 } : {};
+    for (const item of ['in hand', lock, [lock, 'x'.repeat(5000)], 4]) queue.putSync(item, options);
     queue.getSync();
     const joined = queue.join();
     await using joining = start('joinSync', queue);

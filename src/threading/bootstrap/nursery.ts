@@ -1,5 +1,5 @@
 /** The nursery's life: makes isolates, ends them, and cleans up after them. See ../nursery.ts. */
-import { type ResourceLimits, SHARE_ENV, Worker, workerData } from 'node:worker_threads';
+import { parentPort, type ResourceLimits, SHARE_ENV, Worker, workerData } from 'node:worker_threads';
 import { RuntimeError, WorkerCrashedError } from '../../errors.ts';
 // What a dead isolate held, of whatever kind, is abandoned and given back from here.
 import '../../kinds.ts';
@@ -27,9 +27,13 @@ import {
   settled,
 } from '../nursery.ts';
 import { writeWhole } from '../output.ts';
+import { isPortMessage } from '../ports.ts';
 import { finish, nameOf } from '../record.ts';
 
 const { facts } = workerData as NurseryData;
+// From the thread that made it.
+parentPort?.on('message', passOn);
+parentPort?.unref();
 const isolates = new Map<Worker, Int32Array>();
 
 function spawn(record: number, limits: ResourceLimits | undefined): void {
@@ -62,10 +66,24 @@ function spawn(record: number, limits: ResourceLimits | undefined): void {
   worker.on('error', (error) => {
     failure = error;
   });
+  worker.on('message', passOn);
   worker.on('exit', (code) => {
     isolates.delete(worker);
     bury(record, seat, failure, code);
   });
+}
+
+/** A port on its way from one thread to another. */
+function passOn(message: unknown): void {
+  if (!isPortMessage(message)) return;
+  const descriptor = heap.descriptorOf(message.to);
+  for (const [worker, seat] of isolates) {
+    if (descriptor === 0 || seat[SEAT.DESCRIPTOR] !== descriptor) continue;
+    worker.postMessage(message, [message.port]);
+    return;
+  }
+  // Its thread is gone: who holds the other end is told.
+  message.port.close();
 }
 
 /** An isolate is gone: what it held is given back, and the thread that ran in it, if any, has ended. */

@@ -1,4 +1,5 @@
 /** What every executor offers, whatever its workers are; after Python's `concurrent.futures.Executor`. */
+import { inspect } from 'node:util';
 import type { Transferable } from 'node:worker_threads';
 import { REFUSED } from '../memory/index.ts';
 import type { ContextEntry } from './context.ts';
@@ -95,6 +96,11 @@ export abstract class Executor implements AsyncDisposable {
     options: MapOptions = {},
   ): MapResult<R> {
     return mapOver(this.submitter(), fn as (item: unknown) => unknown, items, options) as MapResult<R>;
+  }
+
+  /** @internal */
+  [inspect.custom](): string {
+    return this.toString();
   }
 
   /** Waits for all tasks, then throws the errors that nobody has looked at. */

@@ -2,6 +2,7 @@
  * The outcome of a task that may not have run yet, as Python's `concurrent.futures.Future`. It belongs to the thread
  * that submitted the task.
  */
+import { inspect } from 'node:util';
 import { CancelledError, TimeoutError } from '../errors.ts';
 import { deadlineIn, REFUSED, SYNC, type SyncWaitOptions, type WaitOptions } from '../memory/index.ts';
 import type { TaskOptions } from './executor.ts';
@@ -57,7 +58,7 @@ export class Future<T> implements PromiseLike<T> {
   /** Its value or error, once it has ended. */
   #outcome: unknown;
   #more: More | undefined;
-  /** The address of the task's block; 0 once it is done. */
+  /** The address of the task's block, as long as it is pending. */
   /** @internal */ task = 0;
 
   /** @internal */
@@ -79,7 +80,7 @@ export class Future<T> implements PromiseLike<T> {
     return this.#value();
   }
 
-  /** What the task threw, an error as a rule; undefined when it ended well. Rejects as `result` does in all other cases. */
+  /** What the task threw, an error as a rule; undefined when it ended well (or threw that). Rejects as `result` does in all other cases. */
   async exception(options?: WaitOptions): Promise<Error | undefined> {
     await this.#settled(options, 'exception');
     if (this.cancelled()) throw cancelled();
@@ -267,8 +268,14 @@ export class Future<T> implements PromiseLike<T> {
 
   toString(): string {
     if (this.cancelled()) return '<Future cancelled>';
-    if (this.done()) return '<Future finished>';
+    if (this.failed) return `<Future finished raised ${nameOf(this.#outcome)}>`;
+    if (this.done()) return `<Future finished returned ${nameOf(this.#outcome)}>`;
     return this.running() ? '<Future running>' : '<Future pending>';
+  }
+
+  /** @internal */
+  [inspect.custom](): string {
+    return this.toString();
   }
 
   #extra(): More {
@@ -376,6 +383,12 @@ function run(callback: () => void): void {
       throw error;
     });
   }
+}
+
+/** An object's class, or the type of another value. */
+function nameOf(value: unknown): string {
+  if (value === null || typeof value !== 'object') return value === null ? 'null' : typeof value;
+  return value.constructor?.name ?? 'object';
 }
 
 function cancelled(): CancelledError {

@@ -131,7 +131,13 @@ export class SentExecutor extends Executor {
     if (this.#listed) return;
     this.#listed = true;
     // Before the first task is in: who looks after a worker that died must know whom to tell.
-    this.#record.submitters.putSync([this.#submissions.outcomes, heap.ident]);
+    const { submitters } = this.#record;
+    submitters.putSync([this.#submissions.outcomes, heap.ident]);
+    // Two looks at each that comes: those that have ended don't pile up.
+    for (let looks = 0; looks < 2; looks++) {
+      const other = submitters.tryGet();
+      if (other !== undefined && heap.descriptorOf(other[1]) !== 0) submitters.putSync(other);
+    }
   }
 
   #put(task: number, priority: number): void {

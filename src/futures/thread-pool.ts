@@ -232,6 +232,8 @@ export class ThreadPoolExecutor extends Executor {
     if (this.#submitters.size === 0 && this.#record === undefined) this.#ring.empty();
     this.#ring.close();
     this.#submissions.close();
+    // Other threads may have put tasks in since the last worker left.
+    this.#replace();
     if (this.#workers.size === 0) this.#end();
   }
 

@@ -74,23 +74,29 @@ export function asCompleted<F extends AnyFuture>(
 ): AsyncIterableIterator<Completed<F>, undefined> {
   const deadline = deadlineIn(options, 'asCompleted(futures, …)', undefined, ['timeout']);
   const all = new Set(futures);
+  const total = all.size;
+  // What was given, or given up, is not kept: neither here nor in a watch.
+  const watches = new Map<F, () => void>();
   const ready: F[] = [];
-  const watches: (() => void)[] = [];
   let given = 0;
   let wake: (() => void) | undefined;
   for (const future of all) {
-    watches.push(
-      future.onDone(() => {
+    if (future.done()) ready.push(future);
+    else {
+      const stop = future.onDone(() => {
+        watches.delete(future);
         ready.push(future);
         wake?.();
-      }),
-    );
+      });
+      watches.set(future, stop);
+    }
   }
+  all.clear();
   const nextReady = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const left = deadline - performance.now();
       const late = (): void =>
-        reject(new TimeoutError(`${all.size - given} of ${all.size} futures were not done in ${options.timeout} ms.`));
+        reject(new TimeoutError(`${total - given} of ${total} futures were not done in ${options.timeout} ms.`));
       const timer = left === Infinity ? undefined : setTimeout(late, Math.max(0, Math.min(left, 2 ** 31 - 1)));
       wake = () => {
         clearTimeout(timer);
@@ -98,12 +104,15 @@ export function asCompleted<F extends AnyFuture>(
       };
     });
   const close = (): { done: true; value: undefined } => {
-    for (const stop of watches.splice(0)) stop();
-    given = all.size;
+    for (const stop of watches.values()) stop();
+    watches.clear();
+    ready.length = 0;
+    given = total;
+    wake?.();
     return { done: true, value: undefined };
   };
   const advance = async (): Promise<IteratorResult<Completed<F>, undefined>> => {
-    if (given === all.size) return close();
+    if (given === total) return close();
     if (ready.length === 0) {
       try {
         await nextReady();
@@ -112,6 +121,7 @@ export function asCompleted<F extends AnyFuture>(
         throw error;
       }
       wake = undefined;
+      if (given === total) return close();
     }
     given++;
     return { done: false, value: ready.shift()! };
@@ -124,7 +134,8 @@ export function asCompleted<F extends AnyFuture>(
     },
     next() {
       const result = turn.then(advance);
-      turn = result.catch(() => {});
+      const over = (): void => {};
+      turn = result.then(over, over);
       return result;
     },
     return: async () => close(),

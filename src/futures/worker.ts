@@ -75,6 +75,21 @@ export async function serve(
   outcomes: Queue<Outcome>,
   options: WorkerOptions,
 ): Promise<typeof LEFT> {
+  nested.serve(tasks);
+  try {
+    return await runTasks(tasks, ranked, outcomes, options);
+  } finally {
+    // Its isolate may serve another thread next.
+    nested.serve(undefined);
+  }
+}
+
+async function runTasks(
+  tasks: Queue<number>,
+  ranked: PriorityQueue<number>,
+  outcomes: Queue<Outcome>,
+  options: WorkerOptions,
+): Promise<typeof LEFT> {
   functions.clear();
   const {
     initializer,
@@ -85,7 +100,6 @@ export async function serve(
     owner,
   } = options;
   const active = new Set<Promise<void>>();
-  nested.serve(tasks);
   let idle = 0;
   try {
     await initializer?.(...initArgs);

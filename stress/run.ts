@@ -13,6 +13,7 @@ import { whoWaits } from '../test/support/isolates.ts';
 import { bytes, type Look, look } from './look.ts';
 import { Random } from './random.ts';
 import type { Scenario } from './scenario.ts';
+import { executorsUnderLoad } from './scenarios/executors.ts';
 import { locks } from './scenarios/locks.ts';
 import { queues } from './scenarios/queues.ts';
 import { shared } from './scenarios/shared.ts';
@@ -39,8 +40,8 @@ async function main(): Promise<void> {
       only: { type: 'string', default: '' },
     },
   });
-  const scenarios = [...locks, ...queues, ...shared, ...sharedKilled, ...threads].filter(({ name }) =>
-    name.includes(values.only),
+  const scenarios = [...executorsUnderLoad, ...locks, ...queues, ...shared, ...sharedKilled, ...threads].filter(
+    ({ name }) => name.includes(values.only),
   );
   if (scenarios.length === 0) throw new Error(`--only ${values.only}: no scenario has that in its name.`);
   const wheel = scenarios.flatMap((scenario) => new Array<Scenario>(scenario.weight).fill(scenario));

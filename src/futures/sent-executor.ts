@@ -20,6 +20,9 @@ import type { Outcome } from './worker.ts';
 /** How often a thread that waits for outcomes looks whether their workers, and the executor, still live; milliseconds. */
 const LIVENESS_MS = 500;
 
+/** How long the executor's own thread has to tell of a worker's death, in milliseconds. */
+const TOLD_MS = 5_000;
+
 /** What a thread that submits tells the executor's own. */
 export const WANTED = 'wanted';
 export const END = 'end';
@@ -35,7 +38,7 @@ export class SentExecutor extends Executor {
   #listed = false;
   #looking: NodeJS.Timeout | undefined;
   /** Workers of whose death nobody has told, though they were gone at the last look. */
-  #missing = new Set<number>();
+  readonly #missing = new Map<number, number>();
 
   constructor(record: ExecutorRecord) {
     super();
@@ -170,7 +173,13 @@ export class SentExecutor extends Executor {
   #died(ident: number, error: unknown): void {
     this.#missing.delete(ident);
     this.#submissions.workerDied(ident, error);
-    this.#submissions.putAgain();
+    try {
+      this.#ring.addToken();
+      this.#submissions.putAgain();
+    } catch (error) {
+      // After shutdown: what is in is done all the same.
+      if (!(error instanceof ShutDown || error instanceof RuntimeError)) throw error;
+    }
     this.#wanted();
   }
 
@@ -183,12 +192,15 @@ export class SentExecutor extends Executor {
       return;
     }
     const missing = this.#submissions.missing();
+    for (const ident of this.#missing.keys()) if (!missing.has(ident)) this.#missing.delete(ident);
+    const now = performance.now();
     for (const ident of missing) {
-      if (!this.#missing.has(ident)) continue;
+      const since = this.#missing.get(ident) ?? now;
+      this.#missing.set(ident, since);
+      // It knows better: a worker may have been ended for the sake of another task.
+      if (now - since < TOLD_MS) continue;
       this.#died(ident, new WorkerCrashedError(`The task's worker died: a thread of ${this.#facts.text}.`));
-      missing.delete(ident);
     }
-    this.#missing = missing;
     this.#wanted();
   }
 }

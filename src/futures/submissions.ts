@@ -222,8 +222,10 @@ export class Submissions implements FutureSource {
       if (heap.load(task + TASK.STATE) !== ident) continue;
       // The count of its appearance in the ring, which the worker had taken over.
       heap.release(task);
-      if (error === undefined && !this.#isSpent(task)) heap.store(task + TASK.STATE, TASK_STATE.PENDING);
-      else this.#settle(future, false, error ?? new WorkerCrashedError(SPENT));
+      if (error === undefined && !this.#isSpent(task)) {
+        this.#times.again(future);
+        heap.store(task + TASK.STATE, TASK_STATE.PENDING);
+      } else this.#settle(future, false, error ?? new WorkerCrashedError(SPENT));
     }
   }
 
@@ -386,7 +388,7 @@ export class Submissions implements FutureSource {
     if (this.#isSpent(future.task)) return false;
     future.retries--;
     const { task } = future;
-    heap.f64[(task + TASK.STARTED) >> 1] = 0;
+    this.#times.again(future);
     heap.store(task + TASK.STATE, TASK_STATE.PENDING);
     this.#pool.put(task, future.options.priority ?? 0);
     return true;
@@ -417,7 +419,7 @@ export class Submissions implements FutureSource {
 
   /** A task has run for longer than its timeout. */
   #expire(future: Future<unknown>): void {
-    if (!this.pending.has(future.task)) return;
+    if (this.pending.get(future.task) !== future) return;
     const { timeout, force = false } = future.options;
     const error = new TimeoutError(`The task ran for longer than its timeout of ${timeout} ms.`);
     if (!this.#ask(future, error, force)) return;

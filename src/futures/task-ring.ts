@@ -37,6 +37,14 @@ export class TaskRing {
     for (let task = this.ranked.tryGet(); task !== undefined; task = this.ranked.tryGet()) heap.release(task);
   }
 
+  /**
+   * A worker that died may have taken a token and left the task that it stood for: then the last task to come would wait
+   * for a token for ever. One too many does no harm.
+   */
+  addToken(): void {
+    if (this.#isRanking()) this.tasks.putSync(RANKED);
+  }
+
   /** Lets the workers go, once they have done what is in. */
   close(): void {
     this.tasks.shutdown();

@@ -34,6 +34,13 @@ export class TaskTimes {
     if (timeout !== undefined && timeout !== Infinity) this.#arm(future, timeout);
   }
 
+  /** The task is to run once more. */
+  again(future: AnyFuture): void {
+    heap.f64[(future.task + TASK.STARTED) >> 1] = 0;
+    const { timeout } = future.options;
+    if (timeout !== undefined && timeout !== Infinity) this.#arm(future, timeout);
+  }
+
   /** The task has ended, in whatever way. */
   ended(future: AnyFuture, ran: boolean): void {
     clearTimeout(this.#timers.get(future));
@@ -69,11 +76,13 @@ export class TaskTimes {
     const started = heap.f64[(task + TASK.STARTED) >> 1];
     const state = heap.load(task + TASK.STATE);
     // Not begun, or just now: the clock starts with it.
-    const left = state === TASK_STATE.PENDING || started === 0 ? timeout : started + timeout - now();
+    const left = state === TASK_STATE.PENDING || started === 0 ? Math.max(1, timeout) : started + timeout - now();
     if (left > 0) {
       this.#arm(future, left);
       return;
     }
+    // `look` calls this while the timer still runs: one that is left would strike whichever task gets this one's block.
+    clearTimeout(this.#timers.get(future));
     this.#timers.delete(future);
     // Its outcome is on the way.
     if (state !== TASK_STATE.DONE) this.#expire(future);

@@ -285,6 +285,7 @@ export class ThreadPoolExecutor extends Executor {
   #findLost(): void {
     // What other threads have put in must stay there.
     if (this.#record === undefined) this.#ring.empty();
+    else this.#ring.addToken();
     this.#submissions.putAgain();
   }
 

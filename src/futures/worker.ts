@@ -203,7 +203,6 @@ function outcomesOf(task: number, own: Queue<Outcome>): Queue<Outcome> {
 
 /** Runs a task and sends its outcome; a promise only when there is something to wait for. */
 function runTask(task: number, outcomes: Queue<Outcome>, several: boolean): Promise<void> | undefined {
-  if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.TIMED) heap.f64[(task + TASK.STARTED) >> 1] = now();
   const here = new TaskHere(task, outcomes);
   if (started.hasSubscribers) started.publish({ task });
   if (several) return runAsTask(here, () => run(task, here, outcomes));
@@ -266,6 +265,8 @@ async function settle(
 }
 
 function call(task: number, fn: AnyFunction): unknown {
+  // Not before: the import of its module is no time of the task's own.
+  if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.TIMED) heap.f64[(task + TASK.STARTED) >> 1] = now();
   const { args, stores } = argumentsOf(task);
   return stores === undefined ? callWith(task, fn, args) : runWith(stores, () => callWith(task, fn, args));
 }

@@ -10,15 +10,15 @@ import {
   TimeoutError,
   WorkerCrashedError,
 } from '../../src/futures/index.ts';
-import { i32, Value } from '../../src/shared/index.ts';
+import { Atomic, i32, Value } from '../../src/shared/index.ts';
 import { Event, setExceptHook } from '../../src/threading/index.ts';
 import { check } from '../support/check.ts';
 import { until } from '../support/threads.ts';
 import * as tasks from './fixtures/controlled.ts';
-import { square } from './fixtures/tasks.ts';
+import { sayAndWait, square } from './fixtures/tasks.ts';
 
 describe('cancel of a task that runs', () => {
-  for (const task of [tasks.spinUntilAborted, tasks.sleepUntilAborted]) {
+  for (const task of [tasks.spinUntilAborted, tasks.waitUntilAborted]) {
     check(`${task.name}: its signal is aborted, and it ends as cancelled`, async () => {
       await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
       const running = new Event();
@@ -58,10 +58,12 @@ describe('cancel of a task that runs', () => {
   check('by force, with others on the same worker: they end well', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 3 });
     const events = [new Event(), new Event(), new Event()];
-    const neighbours = [pool.submit(tasks.deafAsync, events[0]), pool.submit(tasks.deafAsync, events[1])];
-    const future = pool.submit(tasks.sleepUntilAborted, events[2]);
+    const gate = new Event();
+    const neighbours = events.slice(0, 2).map((event) => pool.submit(tasks.deafAsync, event, gate));
+    const future = pool.submit(tasks.waitUntilAborted, events[2]);
     for (const event of events) await event.wait();
     assert.equal(future.cancel({ force: true }), true);
+    gate.set();
     for (const neighbour of neighbours) assert.equal(typeof (await neighbour), 'number');
     assert.equal(pool.statistics().done, 2);
   });
@@ -83,7 +85,7 @@ describe('timeout', () => {
     const running = new Event();
     const timed = pool.with({ timeout: 60 });
     const futures: Future<unknown>[] = Array.from({ length: 3 }, () =>
-      timed.submit(tasks.sleepUntilAborted as (event: Event) => unknown, running),
+      timed.submit(tasks.waitUntilAborted as (event: Event) => unknown, running),
     );
     // Each waits for those before it, for longer than its timeout in all.
     for (const future of futures) {
@@ -194,7 +196,15 @@ describe('what a task tells', () => {
   check('times: how long tasks waited and ran', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     assert.deepEqual(pool.statistics().run, { p50: 0, p99: 0 });
-    await Promise.all([1, 2, 3].map(() => pool.submit(tasks.ident)));
+    const tasks = [1, 2, 3].map(() => [new Event(), new Event()]);
+    const futures = tasks.map(([running, gate]) => pool.submit(sayAndWait, running, gate));
+    for (const [running, gate] of tasks) {
+      await running.wait();
+      const started = performance.now();
+      await until(() => performance.now() - started > 5);
+      gate.set();
+    }
+    await Promise.all(futures);
     const { wait, run } = pool.statistics();
     assert.ok(run.p50 >= 4 && run.p50 < 1000, `${run.p50} ms`);
     assert.ok(run.p99 >= run.p50 && wait.p99 > run.p50, `${wait.p99} ms`);
@@ -231,10 +241,12 @@ describe('several asynchronous tasks on one worker', () => {
 
   check('never more than was said, and all get done', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 2, tasksPerWorker: 4 });
-    const started = performance.now();
-    await Promise.all(Array.from({ length: 80 }, () => pool.submit(tasks.ident)));
-    // 80 waits of 5 ms, eight at a time.
-    assert.ok(performance.now() - started >= 45);
+    const [running, most, gate] = [new Atomic(i32), new Atomic(i32), new Event()];
+    const futures = Array.from({ length: 80 }, () => pool.submit(tasks.beside, running, most, gate));
+    await until(() => running.load() === 8);
+    gate.set();
+    await Promise.all(futures);
+    assert.deepEqual([running.load(), most.load()], [0, 8]);
   });
 });
 

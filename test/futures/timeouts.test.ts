@@ -6,8 +6,8 @@ import { Event } from '../../src/threading/index.ts';
 import { check } from '../support/check.ts';
 import { until } from '../support/threads.ts';
 import * as promised from './fixtures/promised.ts';
-import { sleepFor } from './fixtures/sent.ts';
-import { nine } from './fixtures/slow-import.ts';
+import { busyFor } from './fixtures/sent.ts';
+import { HELD_UP, nine } from './fixtures/slow-import.ts';
 import { square, waitForAsync } from './fixtures/tasks.ts';
 
 /** What the call throws; nothing, when it doesn't. */
@@ -38,10 +38,10 @@ describe('timeouts', () => {
 
   check('one that a blocked thread found over strikes no other task', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 4000 });
-    await pool.submit(sleepFor, 1);
+    await pool.submit(busyFor, 1);
     for (let round = 0; round < 3; round++) {
       const gate = new Event();
-      const timed = pool.with({ timeout: 20 }).submit(sleepFor, 30);
+      const timed = pool.with({ timeout: 20 }).submit(busyFor, 30);
       // Found over by the one or the other: its value comes soon after its time.
       const { name = 'value' } = caught(() => timed.resultSync());
       assert.ok(['value', TimeoutError.name].includes(name), name);
@@ -58,6 +58,18 @@ describe('timeouts', () => {
   check('the import of its module does not count', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     assert.equal(await pool.submit(square, 3), 9);
-    assert.equal(await pool.with({ timeout: 200 }).submit(nine), 9);
+    process.env[HELD_UP] = 'yes';
+    try {
+      const future = pool.with({ timeout: 100 }).submit(nine);
+      // The worker is at the import, for longer than the task may take.
+      await until(() => future.running());
+      const started = performance.now();
+      await until(() => performance.now() - started > 250);
+      assert.equal(future.done(), false);
+      delete process.env[HELD_UP];
+      assert.equal(await future, 9);
+    } finally {
+      delete process.env[HELD_UP];
+    }
   });
 });

@@ -1,5 +1,5 @@
 /** What threads and tasks run in the tests of more than one folder. */
-import { type Event, sleep } from '../../src/threading/index.ts';
+import { Event } from '../../src/threading/index.ts';
 
 export function waitFor(gate: Event): string {
   gate.waitSync();
@@ -26,18 +26,18 @@ export function exitWith(code: number): void {
   process.exit(code);
 }
 
-/* These two sleep for good: what is thrown beside them ends them. */
+/* These two wait for good: what is thrown beside them ends them. */
 
 export async function throwFromTimer(): Promise<void> {
   setTimeout(() => {
     throw new Error('from a timer');
   }, 1);
-  await sleep(60_000);
+  await new Event().wait();
 }
 
 export async function rejectUnhandled(): Promise<void> {
   void Promise.reject(new Error('nobody handles me'));
-  await sleep(60_000);
+  await new Event().wait();
 }
 
 export function eatMemory(): number {

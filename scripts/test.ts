@@ -3,8 +3,10 @@
  * the runners' closing lines again at the end. Arguments go to `node --test` (files, --test-name-pattern …), and then
  * only the tests run, on the development Node. `--stress`: thousands of rounds.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { globSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -18,13 +20,13 @@ const closing: string[] = [];
 let failed = false;
 
 if (chosen.length > 0) {
-  testOn('this Node', process.execPath, chosen);
+  await testOn('this Node', process.execPath, chosen);
 } else {
   step('style', process.execPath, [`${modules}@biomejs/biome/bin/biome`, 'check', '--error-on-warnings', '.']);
   step('types', process.execPath, [`${modules}typescript/bin/tsc`, '--noEmit', '-p', 'tsconfig.json']);
   const files = globSync('test/**/*.test.ts', { cwd: root }).sort();
-  testOn(process.version, process.execPath, files);
-  testOn('Node 24', `${modules}node24/bin/node`, files);
+  await testOn(process.version, process.execPath, files);
+  await testOn('Node 24', `${modules}node24/bin/node`, files);
 }
 console.log(closing.join('\n'));
 process.exitCode = failed ? 1 : 0;
@@ -38,17 +40,20 @@ function step(name: string, command: string, args: string[]): void {
   );
 }
 
-function testOn(name: string, node: string, args: string[]): void {
+async function testOn(name: string, node: string, args: string[]): Promise<void> {
   const started = performance.now();
   console.log(`\n— tests on ${name}`);
-  const { status, stdout } = spawnSync(node, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...args], {
+  const runner = spawn(node, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
-    maxBuffer: 2 ** 28,
-    encoding: 'utf8',
   });
-  process.stdout.write(stdout);
+  const ended = once(runner, 'close');
+  const counts: string[] = [];
+  for await (const line of createInterface(runner.stdout)) {
+    console.log(line);
+    if (/^ℹ (tests|pass|fail|cancelled|skipped) /.test(line)) counts.push(line);
+  }
+  const [status] = await ended;
   if (status !== 0) failed = true;
-  const counts = stdout.split('\n').filter((line) => /^ℹ (tests|pass|fail|cancelled|skipped) /.test(line));
   closing.push(`— tests on ${name}, ${((performance.now() - started) / 1000).toFixed(0)} s`, ...counts);
 }

@@ -24,10 +24,11 @@ import { threads } from './scenarios/threads.ts';
 const ROUND_MS = 60_000;
 /**
  * How often the heap is looked at, and by how much it may be larger at the end than after the first quarter: pages that
- * blocks of one size have taken stay theirs, and each isolate keeps some free ones, so the greatest need so far counts, that of objects which isolates haven't collected yet included.
+ * blocks of one size have taken stay theirs, and each isolate keeps some free ones, so the greatest need so far counts,
+ * that of objects which isolates haven't collected yet included.
  */
 const LOOK_MS = 5_000;
-const HEAP_GROWTH = 8 * 2 ** 20;
+const HEAP_GROWTH = 4 * 2 ** 20;
 const RESIDENT_GROWTH = 200 * 2 ** 20;
 
 type TimedLook = Look & { at: number };

@@ -5,6 +5,7 @@ import { REFUSED } from '../memory/index.ts';
 import type { ContextEntry } from './context.ts';
 import type { Future } from './future.ts';
 import { type MapOptions, type MapResult, mapOver, type Submitter } from './map.ts';
+import type { AnyFunction } from './pool-options.ts';
 import { checkTaskOptions } from './task-options.ts';
 
 export type ExecutorStatistics = {
@@ -62,7 +63,9 @@ export abstract class Executor implements AsyncDisposable {
    * Has a worker call `fn(...args)`. Arguments and result travel by copy, shared objects by reference. Throws
    * `FunctionError` or `CloneError` for what can't be sent, `RuntimeError` after `shutdown`, `BrokenExecutor`.
    */
-  abstract submit<A extends unknown[], R>(fn: (...args: A) => R | Promise<R>, ...args: A): Future<R>;
+  submit<A extends unknown[], R>(fn: (...args: A) => R | Promise<R>, ...args: A): Future<R> {
+    return this.submitWith(undefined, fn, args) as Future<R>;
+  }
 
   /** No more tasks; see `ShutdownOptions`. */
   abstract shutdown(options?: ShutdownOptions): Promise<void>;
@@ -73,11 +76,7 @@ export abstract class Executor implements AsyncDisposable {
   abstract submitter(options?: TaskOptions): Submitter;
 
   /** @internal */
-  abstract submitWith<A extends unknown[], R>(
-    options: TaskOptions,
-    fn: (...args: A) => R | Promise<R>,
-    args: A,
-  ): Future<R>;
+  abstract submitWith(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[]): Future<unknown>;
 
   /** This executor, the same workers, with options for every task that is submitted through what is returned. */
   with(options: TaskOptions): Executor {
@@ -118,12 +117,8 @@ class ExecutorView extends Executor {
     this.#options = options;
   }
 
-  submit<A extends unknown[], R>(fn: (...args: A) => R | Promise<R>, ...args: A): Future<R> {
-    return this.#base.submitWith(this.#options, fn, args);
-  }
-
   /** @internal */
-  submitWith<A extends unknown[], R>(options: TaskOptions, fn: (...args: A) => R | Promise<R>, args: A): Future<R> {
+  submitWith(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[]): Future<unknown> {
     return this.#base.submitWith({ ...this.#options, ...options }, fn, args);
   }
 

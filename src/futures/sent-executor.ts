@@ -49,17 +49,9 @@ export class SentExecutor extends Executor {
     this.#submissions = new Submissions(this.#pool(), true);
   }
 
-  submit<A extends unknown[], R>(fn: (...args: A) => R | Promise<R>, ...args: A): Future<R> {
-    return this.submitWith(undefined, fn, args);
-  }
-
   /** @internal */
-  submitWith<A extends unknown[], R>(
-    options: TaskOptions | undefined,
-    fn: (...args: A) => R | Promise<R>,
-    args: A,
-  ): Future<R> {
-    return this.#submissions.submit(options, fn as AnyFunction, args) as Future<R>;
+  submitWith(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[]): Future<unknown> {
+    return this.#submissions.submit(options, fn, args);
   }
 
   /** @internal */

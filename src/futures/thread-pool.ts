@@ -73,17 +73,9 @@ export class ThreadPoolExecutor extends Executor {
     forgotten.register(this, { tasks: this.#ring.tasks, kept: this.#submissions.kept });
   }
 
-  submit<A extends unknown[], R>(fn: (...args: A) => R | Promise<R>, ...args: A): Future<R> {
-    return this.#submissions.submit(undefined, fn as AnyFunction, args) as Future<R>;
-  }
-
   /** @internal */
-  submitWith<A extends unknown[], R>(
-    options: TaskOptions | undefined,
-    fn: (...args: A) => R | Promise<R>,
-    args: A,
-  ): Future<R> {
-    return this.#submissions.submit(options, fn as AnyFunction, args) as Future<R>;
+  submitWith(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[]): Future<unknown> {
+    return this.#submissions.submit(options, fn, args);
   }
 
   /** Resolves when every task is done and, unless `wait` is false, every worker has ended. */

@@ -150,6 +150,32 @@ check('a hand-over to a thread that dies goes to the next, and to anybody when n
   assert.ok(guard);
 });
 
+check('a thread that was overtaken for more than a millisecond is handed the lock at the next release', async () => {
+  // Ten thousand times what it may be made to wait.
+  const last = performance.now() + 10_000;
+  for (let overtaken = false; !overtaken; ) {
+    const lock = new Lock();
+    const [held, open] = [new Event(), new Event()];
+    await using waiter = start('holdUntil', lock, held, open);
+    lock.acquireSync();
+    await waiter.parked();
+    // Who runs takes the lock again before the one that sleeps is awake; almost always.
+    for (overtaken = true; overtaken && heap.load(lock[AT] + LOCK.STARVING) === 0; ) {
+      assert.ok(performance.now() < last, 'the waiter was overtaken again and again and never said that it starves');
+      lock.release();
+      overtaken = lock.tryAcquire() !== undefined;
+    }
+    if (overtaken) {
+      lock.release();
+      assert.equal(lock.tryAcquire(), undefined, 'handed over: nobody else gets it, however fast');
+    }
+    await held.wait();
+    assert.equal(lock.statistics().holder, waiter.ident);
+    open.set();
+    assert.equal(await waiter.result(), false);
+  }
+});
+
 check('two threads that hammer a lock get at least 30 % of its turns each', async () => {
   const lock = new Lock();
   const go = new Event();

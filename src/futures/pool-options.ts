@@ -1,8 +1,10 @@
 /** Options of a `ThreadPoolExecutor`. */
+import { CloneError } from '../errors.ts';
 import { describeFunction } from '../functions/index.ts';
-import { checkOptions } from '../memory/index.ts';
+import { checkOptions, discard, pack } from '../memory/index.ts';
 import type { ThreadOptions } from '../threading/index.ts';
 import { type ContextEntry, checkContext } from './context.ts';
+import { rooted } from './task.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any function can be sent
 export type AnyFunction = (...args: any[]) => unknown;
@@ -65,5 +67,17 @@ export function checkPoolOptions(options: ThreadPoolOptions): void {
     throw new TypeError('initializer is not a function.');
   if (initArgs !== undefined && !Array.isArray(initArgs)) throw new TypeError('initArgs is not an array.');
   checkContext(options.context);
-  if (initializer !== undefined) describeFunction(initializer);
+  if (initializer === undefined) return;
+  describeFunction(initializer);
+  // What can't be sent is refused here, not at the first task.
+  mustBeSendable(initializer, 'initializer');
+  if (initArgs !== undefined) mustBeSendable(initArgs, 'initArgs');
+}
+
+function mustBeSendable(value: unknown, name: string): void {
+  try {
+    discard(pack(value));
+  } catch (error) {
+    throw error instanceof CloneError ? rooted(error, 'value', name) : error;
+  }
 }

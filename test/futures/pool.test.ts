@@ -76,6 +76,18 @@ describe('workers', () => {
     }
   });
 
+  check('an initializer that cannot be sent is refused where the executor is made, by name', () => {
+    const table = new WeakMap();
+    assert.throws(() => new ThreadPoolExecutor({ initializer: () => table.get({}) }), {
+      name: 'FunctionError',
+      message: /^Function initializer .*it captures 'table', and table can't be copied.*WeakMap/,
+    });
+    assert.throws(() => new ThreadPoolExecutor({ initializer: tasks.prepare, initArgs: [{ deep: [table] }] }), {
+      name: 'CloneError',
+      message: /^initArgs\[0\]\.deep\[0\] can't be copied to another thread: a WeakMap/,
+    });
+  });
+
   for (const [what, initializer, message] of [
     ['throws', () => tasks.fail('no licence'), /initializer of .*failed: no licence\. Nothing can run in it/],
     ['exits', () => tasks.exitWith(4), /died before it could work: .*process\.exit\(4\)/],

@@ -129,8 +129,19 @@ export class ThreadEndedError extends TelaioError {
 
 /** A thread or a pool's worker died: terminated, out of memory, or ended from outside; the message says how. */
 export class WorkerCrashedError extends TelaioError {
-  constructor(message: string, code = 'TELAIO_WORKER_CRASHED', options?: ErrorOptions) {
+  /** What it gave to `process.exit`, when that was its end. */
+  declare readonly exitCode?: number;
+  /** Of an executor's worker: the last lines that it wrote to standard output and error, at most ten, 2 KiB. */
+  declare readonly lastLines?: readonly string[];
+
+  constructor(
+    message: string,
+    code = 'TELAIO_WORKER_CRASHED',
+    options?: ErrorOptions & { exitCode?: number; lastLines?: readonly string[] },
+  ) {
     super(message, code, options);
+    if (options?.exitCode !== undefined) this.exitCode = options.exitCode;
+    if (options?.lastLines !== undefined) this.lastLines = options.lastLines;
   }
 }
 

@@ -4,8 +4,14 @@ import { heap, storeValue } from '../memory/index.ts';
 import type { Thread } from '../threading/index.ts';
 
 export function crashOf(worker: Thread, cause: unknown): WorkerCrashedError {
-  const how = cause === undefined ? ': it ended in the middle of the task' : because(cause);
-  return new WorkerCrashedError(`The task's worker ${worker.name} died${how}`, undefined, { cause });
+  // Without an error and without the value that workers return: `process.exit(0)`.
+  const how = cause === undefined ? ': process.exit(0) ended it in the middle of the task.' : because(cause);
+  const exitCode = cause === undefined ? 0 : (cause as Partial<WorkerCrashedError> | null)?.exitCode;
+  const lastLines = worker.lastLines();
+  const told =
+    lastLines.length === 0 ? '' : `\nThe last that it wrote:\n${lastLines.map((line) => `  ${line}`).join('\n')}`;
+  const details = { cause, lastLines, ...(exitCode !== undefined && { exitCode }) };
+  return new WorkerCrashedError(`The task's worker ${worker.name} died${how}${told}`, undefined, details);
 }
 
 export function because(cause: unknown): string {

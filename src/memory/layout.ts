@@ -445,8 +445,12 @@ export const THREAD = {
   /** A Timer's event, set when it is cancelled or done, and its interval in milliseconds (f64); its maker, once. */
   FINISHED: 19,
   INTERVAL: 20,
-  WORDS: 22,
+  /** Of a pool's worker: a TAIL (`keepTail`, before it starts). */
+  TAIL: 22,
+  WORDS: 24,
 } as const;
+/** A BLOB with what a thread wrote last to its standard output and error: how many bytes so far, and a ring of the last. */
+export const TAIL = { TOTAL: 4, RING: 5, RING_BYTES: 2048 } as const;
 export const THREAD_STATE = { INITIAL: 0, STARTING: 1, RUNNING: 2, ENDED: 3 } as const;
 export const THREAD_OUTCOME = { NONE: 0, VALUE: 1, ERROR: 2 } as const;
 export const THREAD_FLAG = {

@@ -7,6 +7,7 @@ import { writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { isatty, WriteStream } from 'node:tty';
 import { blockFor, heap, lockMutex, SUPER, unlockMutex } from '../memory/index.ts';
+import { noteOutput } from './tail.ts';
 
 /** Writes all of it, in one piece as others see it. A reader that went away (`| head`) ends it quietly. */
 export function writeWhole(fd: number, chunk: string | Uint8Array): void {
@@ -45,7 +46,9 @@ class DescriptorStream extends Writable {
     callback: (error?: Error | null) => void,
   ): void {
     try {
-      writeWhole(this.fd, typeof chunk === 'string' && encoding !== 'utf8' ? Buffer.from(chunk, encoding) : chunk);
+      const whole = typeof chunk === 'string' && encoding !== 'utf8' ? Buffer.from(chunk, encoding) : chunk;
+      noteOutput(whole);
+      writeWhole(this.fd, whole);
       callback();
     } catch (error) {
       callback(error as Error);

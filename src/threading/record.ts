@@ -34,11 +34,12 @@ export function initRecord(heap: Heap, at: number, name: string, flags: number):
   heap.i32[at + THREAD.NAME] = storeValue(heap, name);
 }
 
-/** Drops what a record holds: messages, and a timer's event. */
+/** Drops what a record holds: messages, a timer's event, a worker's tail. */
 export function destroyRecord(heap: Heap, at: number): void {
-  for (const field of [THREAD.NAME, THREAD.MODULES, THREAD.TARGET, THREAD.RESULT, THREAD.REASON, THREAD.FINISHED]) {
-    const message = heap.i32[at + field];
-    if (message !== 0) heap.release(message);
+  const { NAME, MODULES, TARGET, RESULT, REASON, FINISHED, TAIL } = THREAD;
+  for (const field of [NAME, MODULES, TARGET, RESULT, REASON, FINISHED, TAIL]) {
+    const block = heap.i32[at + field];
+    if (block !== 0) heap.release(block);
   }
 }
 
@@ -110,7 +111,8 @@ export function liveRecords(heap: Heap): number[] {
 
 /**
  * Ends a thread with a value or an error; what can't be copied becomes an error that says so. Does nothing when it has
- * ended already. `stored` is the result's message where it has been made already. Only one may try at a time: the thread, or the nursery once the thread's isolate is gone.
+ * ended already. `stored` is the result's message where it has been made already. Only one may try at a time: the thread, or
+ * the nursery once the thread's isolate is gone.
  */
 export function finish(heap: Heap, at: number, outcome: number, result: unknown, stored = 0): boolean {
   if (heap.load(at + THREAD.STATE) === THREAD_STATE.ENDED) return false;

@@ -178,7 +178,11 @@ export function endByExit(code: number): void {
   if (!running) return;
   end(
     THREAD_OUTCOME.ERROR,
-    new WorkerCrashedError(`${running.thread.name} ended itself by process.exit(${code}), running ${running.text}.`),
+    new WorkerCrashedError(
+      `${running.thread.name} ended itself by process.exit(${code}), running ${running.text}.`,
+      undefined,
+      { exitCode: code },
+    ),
   );
 }
 

@@ -39,6 +39,7 @@ import { setKernelName } from './kernel-name.ts';
 import { requestIsolate, requestTermination } from './nursery.ts';
 import { callerPlace } from './place.ts';
 import { delist, destroyRecord, enlist, finish, initRecord, nameOf, rename } from './record.ts';
+import { keepTail, tailOf } from './tail.ts';
 import { checkThreadOptions, type ThreadOptions } from './thread-options.ts';
 
 /** What a thread is sent: itself when its class overrides `run`, else its target; and the arguments. */
@@ -96,7 +97,13 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
   /** @internal Starts without waiting until it runs: for pools, which start several at once and answer for their death. */
   launchQuietly(): void {
     heap.or(this[AT] + THREAD.FLAGS, THREAD_FLAG.QUIET);
+    keepTail(this[AT]);
     this.launch();
+  }
+
+  /** @internal The last lines that a quietly launched one has written. */
+  lastLines(): string[] {
+    return tailOf(this[AT]);
   }
 
   /** @internal */

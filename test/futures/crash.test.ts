@@ -14,7 +14,7 @@ const limits = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 };
 describe('a task that kills its worker', () => {
   const ways: [string, (...args: never[]) => unknown, unknown[], RegExp][] = [
     ['process.exit(3)', tasks.exitWith, [3], /process\.exit\(3\)/],
-    ['process.exit(0)', tasks.exitWith, [0], /in the middle of the task/],
+    ['process.exit(0)', tasks.exitWith, [0], /process\.exit\(0\) ended it in the middle of the task/],
     ['the end of its memory', tasks.eatMemory, [], /ran out of memory: raise resourceLimits\.maxOldGenerationSizeMb/],
     ['an error in a timer', tasks.throwFromTimer, [], /from a timer/],
     ['a rejection that nobody handles', tasks.rejectUnhandled, [], /nobody handles me/],
@@ -42,6 +42,17 @@ describe('a task that kills its worker', () => {
       setExceptHook(undefined);
     });
   }
+
+  check('the error has the exit code, and no lines where nothing was written', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    for (const code of [0, 3]) {
+      const error = (await pool.submit(tasks.exitWith, code).exception()) as WorkerCrashedError;
+      assert.deepEqual([error.exitCode, error.lastLines], [code, []]);
+      assert.doesNotMatch(error.message, /wrote/);
+    }
+    const error = (await pool.submit(tasks.terminateMyself).exception()) as WorkerCrashedError;
+    assert.equal('exitCode' in error, false);
+  });
 
   check('endless recursion is a RangeError of the task, and the worker lives', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });

@@ -1,11 +1,14 @@
 /** Whole programs with executors: when they end, what they tell, with which exit code. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type RunOptions, run } from '../threading/program.ts';
 
 const limit = { timeout: 120_000 };
 const program = (name: string, options: RunOptions = {}) =>
-  run(new URL('./fixtures/program.ts', import.meta.url), { ...options, args: [name] });
+  run(new URL('./fixtures/program.ts', import.meta.url), { ...options, args: [name, ...(options.args ?? [])] });
 
 function prints(name: string, lines: string[], code = 0): void {
   test(name, limit, async () => {
@@ -42,6 +45,20 @@ describe('programs with executors', { concurrency: 2 }, () => {
     const { lines, stderr } = await program('unobservedInThread');
     assert.deepEqual(lines, ['joined']);
     assert.match(stderr, /A task failed and nobody looked at its outcome:\nTypeError: nobody looked in the thread/);
+  });
+
+  test('the last lines of a worker that died, however it died: at most ten', limit, async (t) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'telaio-')), 'errors.json');
+    t.after(() => rmSync(dirname(file), { recursive: true }));
+    const { code } = await program('lastWords', { args: [file] });
+    assert.equal(code, 0);
+    const before = (end: number, count: number): string[] =>
+      Array.from({ length: count }, (_, n) => `line ${end - count + n}`);
+    assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), [
+      { lastLines: [...before(3, 2), 'élan'], end: ' line 2\n  élan' },
+      { lastLines: [...before(2000, 9), 'élan'], end: 'ne 1999\n  élan' },
+      { lastLines: [...before(1000, 9), 'élan'], end: 'ine 999\n  élan' },
+    ]);
   });
 
   test('leaving the block throws, so the program ends with that error', limit, async () => {

@@ -74,6 +74,7 @@ async function main(): Promise<void> {
   const quarter = looks.find(({ at }) => at >= milliseconds / 4) ?? looks[0];
   const last = looks[looks.length - 1];
   console.log(`${String(number).padStart(8)}  rounds, nothing lost, no hang`);
+  for (const { balance } of scenarios) if (balance) console.log(balance());
   console.log(`heap      ${bytes(quarter.heapBytes)} after a quarter, ${bytes(last.heapBytes)} at the end`);
   console.log(`resident  ${bytes(quarter.resident)} after a quarter, ${bytes(last.resident)} at the end`);
   if (last.heapBytes > quarter.heapBytes + HEAP_GROWTH) fail('the shared heap has grown');

@@ -6,4 +6,6 @@ export type Scenario = {
   /** How many rounds it gets for each round of a scenario of weight 1. */
   weight: number;
   run(random: Random): Promise<void>;
+  /** After the last round: a line about all of them. */
+  balance?(): string;
 };

@@ -83,8 +83,12 @@ type Sent = {
   cancelled: boolean;
 };
 
+/** What became of the tasks, of which chunks of maps are some. */
+type Counts = { submitted: number; done: number; failed: number; cancelled: number };
+const totals: Counts & { deaths: number } = { submitted: 0, done: 0, failed: 0, cancelled: 0, deaths: 0 };
+
 /** Submits at random, and sees to the end of all of it. Throws when something ended in a way that it can't. */
-export async function load(executor: Executor, seed: number, plan: Plan): Promise<number> {
+export async function load(executor: Executor, seed: number, plan: Plan): Promise<Counts> {
   const random = new Random(seed);
   const futures: Future<unknown>[] = [];
   const note = (message: unknown): void => {
@@ -112,12 +116,13 @@ export async function load(executor: Executor, seed: number, plan: Plan): Promis
     for (const one of sent) counts[await endOf(executor, one, plan)]++;
     await Promise.all(ends);
     await allSettled(executor, futures);
-    const { done, failed, cancelled } = executor.statistics();
+    const now = executor.statistics();
+    const [done, failed, cancelled] = (['done', 'failed', 'cancelled'] as const).map((end) => now[end] - atFirst[end]);
     // Exactly: the executor's own counts, with those of the chunks of maps among them.
-    const counted = done + failed + cancelled - atFirst.done - atFirst.failed - atFirst.cancelled;
+    const counted = done + failed + cancelled;
     assert.equal(counted, futures.length, `${counted} tasks counted of ${futures.length}`);
     assert.ok(done >= counts.done && failed >= counts.failed && cancelled >= counts.cancelled, 'counted otherwise');
-    return futures.length;
+    return { submitted: futures.length, done, failed, cancelled };
   } finally {
     unsubscribe('telaio:task:submit', note);
   }
@@ -290,19 +295,26 @@ async function round(random: Random): Promise<void> {
   };
   const plan = { count: random.integer(1, 50), exits: random.chance(0.3), kills: random.chance(0.4) };
   const pool = new ThreadPoolExecutor(options);
+  subscribe('telaio:worker:crash', noteDeath);
   try {
     await underLoad(pool, plan, random);
     await allWorkersWork(pool, maxWorkers, options.tasksPerWorker === 1);
   } catch (error) {
     const facts = JSON.stringify({ ...options, ...plan, ...pool.statistics() });
     throw new Error(`${pool} ${facts}\n${whoWaits(heap)}`, { cause: error });
+  } finally {
+    unsubscribe('telaio:worker:crash', noteDeath);
   }
   await pool[Symbol.asyncDispose]();
   assert.equal(enumerate().filter(({ name }) => name.startsWith(`${PREFIX}_`)).length, 0, 'a worker outlived its pool');
 }
 
+function sum(counts: Counts): void {
+  for (const [name, count] of Object.entries(counts)) totals[name as keyof Counts] += count;
+}
+
 async function underLoad(pool: ThreadPoolExecutor, plan: Plan, random: Random): Promise<void> {
-  const start = (): Thread<[Executor, number, Plan], number> =>
+  const start = (): Thread<[Executor, number, Plan], Counts> =>
     new Thread({ target: load, args: [pool, random.integer(0, 2 ** 31), plan] }).start();
   const threads = Array.from({ length: random.integer(0, 2) }, start);
   const doomed = random.chance(0.2) ? start() : undefined;
@@ -312,10 +324,21 @@ async function underLoad(pool: ThreadPoolExecutor, plan: Plan, random: Random): 
   own.catch(() => {});
   const dying = doomed && delay(random.next() * 30).then(() => doomed.terminate());
   // A thread that has failed says more than what its end does to the others.
-  for (const thread of threads) await thread.result();
-  await own;
+  for (const thread of threads) sum(await thread.result());
+  sum(await own);
   await dying;
   await killing;
 }
 
-export const executorsUnderLoad: Scenario[] = [{ name: 'executors under load', weight: 3, run: executors }];
+function noteDeath(): void {
+  totals.deaths++;
+}
+
+/** After all rounds: that every task has ended, and in which way. */
+function balance(): string {
+  const { submitted, done, failed, cancelled, deaths } = totals;
+  assert.equal(done + failed + cancelled, submitted);
+  return `tasks     ${submitted} = ${done} done + ${failed} failed + ${cancelled} cancelled, while ${deaths} workers died`;
+}
+
+export const executorsUnderLoad: Scenario[] = [{ name: 'executors under load', weight: 3, run: executors, balance }];

@@ -17,21 +17,37 @@ import {
   wrap,
 } from '../memory/index.ts';
 import { type PriorityQueue, Queue } from '../queue/index.ts';
+import { Thread } from '../threading/index.ts';
+import { workersOf } from '../threading/internal.ts';
+import type { ThreadPoolOptions } from './pool-options.ts';
 import type { TaskRing } from './task-ring.ts';
 import type { Outcome } from './worker.ts';
 
 /** What its senders' errors and `map` want to know. */
-export type Facts = { text: string; maxWorkers: number; singly: boolean };
+export type Facts = {
+  text: string;
+  maxWorkers: number;
+  singly: boolean;
+  prefix: string;
+  resourceLimits: ThreadPoolOptions['resourceLimits'];
+};
 
 /** A thread that submits: where it receives outcomes, and its ident. */
 export type Submitter = [outcomes: Queue<Outcome>, ident: number];
 
-const HANDLES = [EXECUTOR.TASKS, EXECUTOR.RANKED, EXECUTOR.OUTCOMES, EXECUTOR.SUBMITTERS, EXECUTOR.FACTS];
+const HANDLES = [
+  EXECUTOR.TASKS,
+  EXECUTOR.RANKED,
+  EXECUTOR.OUTCOMES,
+  EXECUTOR.SUBMITTERS,
+  EXECUTOR.FACTS,
+  EXECUTOR.TEMPLATE,
+];
 
 export class ExecutorRecord extends SharedObject {
   #stand: object | undefined;
 
-  constructor(ring: TaskRing, outcomes: Queue<Outcome>, facts: Facts) {
+  constructor(ring: TaskRing, outcomes: Queue<Outcome>, template: Thread, facts: Facts) {
     super(KIND.EXECUTOR, EXECUTOR.WORDS - 2, (heap, at) => {
       heap.i32.fill(0, at + EXECUTOR.TASKS, at + EXECUTOR.WORDS);
       heap.i32[at + EXECUTOR.FACTS] = storeValue(heap, facts);
@@ -40,6 +56,7 @@ export class ExecutorRecord extends SharedObject {
         RANKED: ring.ranked,
         OUTCOMES: outcomes,
         SUBMITTERS: new Queue<Submitter>(),
+        TEMPLATE: template as unknown as SharedObject,
       };
       for (const [name, object] of Object.entries(objects)) {
         const address = addressOf(object);
@@ -69,6 +86,20 @@ export class ExecutorRecord extends SharedObject {
     return this.#object(EXECUTOR.SUBMITTERS) as Queue<Submitter>;
   }
 
+  /** Starts one more worker, from whichever thread this is. */
+  hire(): void {
+    const { prefix, resourceLimits } = this.facts;
+    const name = `${prefix}_${this[HEAP].add(this[AT] + EXECUTOR.WORKERS, 1)}`;
+    const worker = new Thread({ name, daemon: true, resourceLimits });
+    worker.belongsTo(this[AT]);
+    worker.launchLike(this.#object(EXECUTOR.TEMPLATE) as unknown as Thread);
+  }
+
+  /** Those that live, whoever started them. */
+  workers(): Thread[] {
+    return workersOf(this[AT]) as unknown as Thread[];
+  }
+
   get facts(): Facts {
     return loadValue(this[HEAP], this.word(EXECUTOR.FACTS)) as Facts;
   }
@@ -95,6 +126,15 @@ export class ExecutorRecord extends SharedObject {
 
   setWord(offset: number, value: number): void {
     this[HEAP].store(this[AT] + offset, value);
+  }
+
+  /** The maker ends this worker for the sake of one of its tasks: the others that it ran are not to fail for it. */
+  noteEnded(ident: number): void {
+    this.setWord(EXECUTOR.ENDED + (ident % EXECUTOR.ENDED_WORDS), ident);
+  }
+
+  wasEnded(ident: number): boolean {
+    return this.word(EXECUTOR.ENDED + (ident % EXECUTOR.ENDED_WORDS)) === ident;
   }
 
   /** True for the first that asks, until it is set back. */

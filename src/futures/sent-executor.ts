@@ -1,6 +1,6 @@
 /**
  * An executor in a thread that it was sent to: tasks go into the same ring, and their outcomes come back to this thread.
- * Workers are the business of the thread that made it.
+ * Workers are the business of the thread that made it, unless that blocks.
  */
 import { BrokenExecutor, RuntimeError, ShutDown, WorkerCrashedError } from '../errors.ts';
 import { EXECUTOR, EXECUTOR_STATE, heap, ISOLATE, SENT_AS, type SentAs, THREAD, wake } from '../memory/index.ts';
@@ -21,7 +21,10 @@ import type { Outcome } from './worker.ts';
 const LIVENESS_MS = 500;
 
 /** How long the executor's own thread has to tell of a worker's death, in milliseconds. */
-const TOLD_MS = 5_000;
+const TOLD_MS = 1_000;
+
+/** How long it has to start a worker, in milliseconds; then the thread that wants one does it. */
+const ANSWER_MS = 300;
 
 /** What a thread that submits tells the executor's own. */
 export const WANTED = 'wanted';
@@ -37,6 +40,8 @@ export class SentExecutor extends Executor {
   readonly #submissions: Submissions;
   #listed = false;
   #looking: NodeJS.Timeout | undefined;
+  /** Since when one more worker has been wanted and has not come; 0 if none is. */
+  #wantedSince = 0;
   /** Workers of whose death nobody has told, though they were gone at the last look. */
   readonly #missing = new Map<number, number>();
 
@@ -66,7 +71,7 @@ export class SentExecutor extends Executor {
 
   /** All workers; of tasks, those that this thread has submitted. */
   statistics(): ExecutorStatistics {
-    return { workers: this.#record.word(EXECUTOR.WORKERS), ...this.#submissions.statistics() };
+    return { workers: this.#record.workers().length, ...this.#submissions.statistics() };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -147,11 +152,23 @@ export class SentExecutor extends Executor {
     this.#looking ??= setInterval(() => this.#look(), LIVENESS_MS).unref();
   }
 
-  /** Asks for one more worker when there may be, and tasks wait for one. */
+  /** Sees to one more worker when there may be, and tasks wait for one: by its maker, or itself where that blocks. */
   #wanted(): void {
     const record = this.#record;
-    if (record.word(EXECUTOR.WORKERS) >= this.#facts.maxWorkers) return;
-    if (this.#ring.tasks.qsize() > 0 && record.claim(EXECUTOR.WANTED)) this.#owner.putSync([0, null, WANTED]);
+    if (this.#ring.tasks.qsize() === 0 || record.workers().length >= this.#facts.maxWorkers) {
+      this.#wantedSince = 0;
+      return;
+    }
+    const now = performance.now();
+    if (record.claim(EXECUTOR.WANTED)) this.#owner.putSync([0, null, WANTED]);
+    if (this.#wantedSince === 0) this.#wantedSince = now;
+    if (now - this.#wantedSince < ANSWER_MS) return;
+    this.#wantedSince = now;
+    try {
+      record.hire();
+    } catch {
+      // There is no room for it, or this thread can't start any now: it is tried again.
+    }
   }
 
   /** From the executor's own thread. */
@@ -183,15 +200,19 @@ export class SentExecutor extends Executor {
       );
       return;
     }
+    // What they had finished counts.
+    this.#submissions.drain();
     const missing = this.#submissions.missing();
     for (const ident of this.#missing.keys()) if (!missing.has(ident)) this.#missing.delete(ident);
     const now = performance.now();
     for (const ident of missing) {
       const since = this.#missing.get(ident) ?? now;
       this.#missing.set(ident, since);
-      // It knows better: a worker may have been ended for the sake of another task.
+      // It can say how the worker died.
       if (now - since < TOLD_MS) continue;
-      this.#died(ident, new WorkerCrashedError(`The task's worker died: a thread of ${this.#facts.text}.`));
+      const ended = this.#record.wasEnded(ident);
+      const text = `The task's worker died: a thread of ${this.#facts.text}.`;
+      this.#died(ident, ended ? undefined : new WorkerCrashedError(text));
     }
     this.#wanted();
   }

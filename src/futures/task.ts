@@ -113,7 +113,12 @@ export function argumentsOf(at: number): { args: unknown[]; stores: SentStore[] 
   return { args, stores };
 }
 
-/** Leaves a result that needs no message in the task's block; false for one that does. */
+/** Whether the arguments are those of one call, or the items of a chunk. */
+export function isCall(at: number): boolean {
+  return (heap.i32[at + TASK.FORM] & ~TASK_RESULT.MASK) === TASK_FORM.CALL;
+}
+
+/** Leaves the result of a call, if it needs no message, in the task's block; false for one that does. */
 export function storeResult(at: number, value: unknown): boolean {
   let kind: number;
   if (typeof value === 'number') {
@@ -124,13 +129,13 @@ export function storeResult(at: number, value: unknown): boolean {
   else if (value === false) kind = TASK_RESULT.FALSE;
   else if (value === null) kind = TASK_RESULT.NULL;
   else return false;
-  heap.i32[at + TASK.FORM] = kind;
+  heap.i32[at + TASK.FORM] = TASK_FORM.CALL | kind;
   return true;
 }
 
 /** The result that `storeResult` left. */
 export function storedResult(at: number): unknown {
-  switch (heap.i32[at + TASK.FORM]) {
+  switch (heap.i32[at + TASK.FORM] & TASK_RESULT.MASK) {
     case TASK_RESULT.NUMBER:
       return heap.f64[(at + TASK.RESULT) >> 1];
     case TASK_RESULT.TRUE:

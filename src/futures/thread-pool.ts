@@ -9,7 +9,7 @@
 
 import { channel } from 'node:diagnostics_channel';
 import { availableParallelism } from 'node:os';
-import { BrokenExecutor, RuntimeError } from '../errors.ts';
+import { BrokenExecutor, RuntimeError, WorkerCrashedError } from '../errors.ts';
 import {
   addressOf,
   checkOptions,
@@ -91,6 +91,8 @@ export class ThreadPoolExecutor extends Executor {
     this.#closeWhenIdle();
     if (!wait) return;
     if (this.#submissions.pending.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    this.#submissions.drain();
+    this.#adopt();
     // Others may take the place of those that die over tasks of other threads.
     while (this.#workers.size > 0) await Promise.all([...this.#workers].map((worker) => this.#gone(worker)));
   }
@@ -159,12 +161,15 @@ export class ThreadPoolExecutor extends Executor {
     wake(heap, addressOf(worker) + THREAD.SPOT, Infinity);
     if (!force) return;
     this.#doomed.add(worker);
+    this.#record?.noteEnded(ident);
     void worker.terminate();
   }
 
   /** Another worker, if there are more tasks than workers. */
   #hireFor(tasks: number): void {
     if (this.#workers.size >= this.#maxWorkers || tasks <= this.#workers.size) return;
+    this.#adopt();
+    if (this.#workers.size >= this.#maxWorkers) return;
     try {
       this.#hire();
     } catch (error) {
@@ -174,10 +179,20 @@ export class ThreadPoolExecutor extends Executor {
   }
 
   #hire(): void {
+    if (this.#record === undefined) {
+      const worker = this.#worker();
+      worker.launchQuietly();
+      this.#take(worker);
+    } else {
+      this.#record.hire();
+      this.#adopt();
+    }
+  }
+
+  #worker(): Thread {
     const { initializer, initArgs = [], idleTimeout, maxTasksPerWorker, tasksPerWorker = 1 } = this.#options;
-    const { resourceLimits } = this.#options;
     const owner: WorkerOptions['owner'] = [heap.descriptor, heap.load(heap.descriptor + ISOLATE.EPOCH)];
-    const worker = new Thread({
+    return new Thread({
       target: serve,
       args: [
         this.#ring.tasks,
@@ -187,16 +202,22 @@ export class ThreadPoolExecutor extends Executor {
       ],
       name: `${this.#prefix}_${this.#workerCount++}`,
       daemon: true,
-      resourceLimits,
+      resourceLimits: this.#options.resourceLimits,
     }) as unknown as Thread;
-    worker.launchQuietly();
+  }
+
+  #take(worker: Thread): void {
     this.#workers.add(worker);
-    this.#record?.setWord(EXECUTOR.WORKERS, this.#workers.size);
     const weak = new WeakRef(this);
     void worker.whenEnded().then(() => {
       const executor = weak.deref();
       if (executor) executor.#bury(worker);
     });
+  }
+
+  /** Takes over workers that other threads have started while this one was blocked. */
+  #adopt(): void {
+    for (const worker of this.#record?.workers() ?? []) if (!this.#workers.has(worker)) this.#take(worker);
   }
 
   /** Resolves when a worker has ended and was buried. */
@@ -207,7 +228,7 @@ export class ThreadPoolExecutor extends Executor {
 
   /** Of a worker: that it is up, or that its initializer failed. Or of another thread that submits: what it wants. */
   #heard(ident: number, ok: boolean | null, value: unknown): void {
-    if (ok === true) this.#ready.add(ident);
+    if (ok === true) this.#cameUp(ident);
     else if (ok === false) {
       const text = (value as Error | undefined)?.message ?? value;
       this.#break(`The initializer of ${this.toString()} failed: ${text}`, value);
@@ -215,6 +236,24 @@ export class ThreadPoolExecutor extends Executor {
       this.#record?.setWord(EXECUTOR.WANTED, 0);
       if (!this.#broken) this.#hireFor(this.#workers.size + Math.min(1, this.#ring.tasks.qsize()));
     } else if (value === END) this.#reach(ident, true);
+  }
+
+  #cameUp(ident: number): void {
+    this.#ready.add(ident);
+    if (this.#record === undefined || this.#workerOf(ident) !== undefined) return;
+    this.#adopt();
+    if (this.#workerOf(ident) !== undefined) return;
+    // Another thread had started it, and it has died since.
+    this.#ready.delete(ident);
+    this.#died(ident, new WorkerCrashedError(`The task's worker died: a thread of ${this.toString()}.`));
+    this.#replace();
+  }
+
+  /** What a worker ran fails with `error`, here and in other threads; without one, it begins anew. */
+  #died(ident: number, error: Error | undefined): void {
+    this.#submissions.workerDied(ident, error);
+    this.#tellSubmitters([-ident, null, error]);
+    if (!this.#broken && !this.#over) this.#findLost();
   }
 
   /** Lets the workers go once there is nothing more to do, and nothing more can come. */
@@ -231,10 +270,9 @@ export class ThreadPoolExecutor extends Executor {
 
   /** A worker has ended: as it should, or leaving a task behind. */
   #bury(worker: Thread): void {
-    if (!this.#workers.delete(worker)) return;
-    this.#record?.setWord(EXECUTOR.WORKERS, this.#workers.size);
     // What it had finished counts.
-    this.#submissions.drain();
+    if (this.#workers.has(worker)) this.#submissions.drain();
+    if (!this.#workers.delete(worker)) return;
     const ident = worker.ident ?? 0;
     const cameUp = this.#ready.delete(ident);
     const cause = worker.failure();
@@ -242,15 +280,12 @@ export class ThreadPoolExecutor extends Executor {
     const doomed = this.#doomed.delete(worker);
     if (died && ident !== 0) {
       if (!doomed && crashed.hasSubscribers) crashed.publish({ executor: this, worker: worker.name, error: cause });
-      const error = doomed ? undefined : crashOf(worker, cause);
-      this.#submissions.workerDied(ident, error);
-      this.#tellSubmitters([-ident, null, error]);
+      this.#died(ident, doomed ? undefined : crashOf(worker, cause));
     }
     // The next would do no better, unless somebody ended this one from outside.
     if (died && !cameUp && !worker.wasTerminated() && !this.#broken) {
       this.#break(`A worker of ${this.toString()} died before it could work${because(cause)}`, cause);
     }
-    if (died && !this.#broken && !this.#over) this.#findLost();
     this.#replace();
     if (this.#over && this.#workers.size === 0) this.#end();
   }
@@ -295,10 +330,12 @@ export class ThreadPoolExecutor extends Executor {
   #makeRecord(): ExecutorRecord {
     const text = `<ThreadPoolExecutor ${this.#prefix}>`;
     const singly = this.#options.maxTasksPerWorker !== undefined;
-    const facts = { text, maxWorkers: this.#maxWorkers, singly };
-    const record = new ExecutorRecord(this.#ring, this.#submissions.outcomes, facts);
+    const { resourceLimits } = this.#options;
+    const facts = { text, maxWorkers: this.#maxWorkers, singly, prefix: this.#prefix, resourceLimits };
+    const record = new ExecutorRecord(this.#ring, this.#submissions.outcomes, this.#worker().prepare(), facts);
     record.setWord(EXECUTOR.FUNCTIONS, this.#functionCount);
-    record.setWord(EXECUTOR.WORKERS, this.#workers.size);
+    record.setWord(EXECUTOR.WORKERS, this.#workerCount - 1);
+    for (const worker of this.#workers) worker.belongsTo(addressOf(record));
     record.stand(() => this);
     this.#record = record;
     if (this.#broken) this.#setState(EXECUTOR_STATE.BROKEN);

@@ -14,7 +14,6 @@ import {
   pack,
   TASK,
   TASK_FLAG,
-  TASK_FORM,
   TASK_STATE,
   wrap,
 } from '../memory/index.ts';
@@ -23,7 +22,7 @@ import { runWith } from './context.ts';
 import { runAsTask, setCurrentTask, TaskHere } from './current-task.ts';
 import { detach, numbersFor, objectsOf, sendBack, WANT } from './movings.ts';
 import { nested } from './nested.ts';
-import { argumentsOf, rooted, storeResult } from './task.ts';
+import { argumentsOf, isCall, rooted, storeResult } from './task.ts';
 import { RANKED } from './task-ring.ts';
 
 /**
@@ -272,7 +271,7 @@ function call(task: number, fn: AnyFunction): unknown {
 }
 
 function callWith(task: number, fn: AnyFunction, args: unknown[]): unknown {
-  return heap.i32[task + TASK.FORM] === TASK_FORM.CALL ? fn(...args) : callEach(fn, args);
+  return isCall(task) ? fn(...args) : callEach(fn, args);
 }
 
 /** Calls the function for each item; turns into a promise at the first that gives one. */
@@ -333,7 +332,7 @@ function send(
   if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.TIMED) heap.f64[(task + TASK.ENDED) >> 1] = now();
   try {
     if (before !== undefined) outcomes.putAfter([task, ok, value], before);
-    else if (ok && heap.i32[task + TASK.FORM] === TASK_FORM.CALL && storeResult(task, value)) outcomes.putSync(task);
+    else if (ok && isCall(task) && storeResult(task, value)) outcomes.putSync(task);
     else outcomes.putSync([task, ok, value]);
   } catch (error) {
     if (error instanceof ShutDown) return;
@@ -347,7 +346,7 @@ function send(
 
 /** The outcome instead, with the path from the function's result on. In a chunk the results before it stay. */
 function uncopyable(task: number, value: unknown, error: CloneError): Outcome {
-  if (heap.i32[task + TASK.FORM] === TASK_FORM.CALL) return [task, false, rooted(error, 'value[2]', 'result')];
+  if (isCall(task)) return [task, false, rooted(error, 'value[2]', 'result')];
   const { values, failed } = value as ChunkOutcome;
   for (let index = 0; index < values.length; index++) {
     try {

@@ -9,7 +9,7 @@ export const TASK = {
   FUNCTION_MESSAGE: 4,
   /** References of the modules that the function needs, as a message block. */
   MODULES_MESSAGE: 5,
-  /** TASK_FORM: what the arguments are; once RESULT stands there, TASK_RESULT. */
+  /** TASK_FORM: what the arguments are. And, once RESULT stands there, a TASK_RESULT beside it. */
   FORM: 6,
   BYTES: 7,
   REFS: 8,
@@ -26,7 +26,8 @@ export const TASK = {
   RESULT: 16,
   STREAM: 18,
 } as const;
-export const TASK_RESULT = { UNDEFINED: 0, NULL: 1, FALSE: 2, TRUE: 3, NUMBER: 4 } as const;
+/** Beside the form, not in its place: a worker that dies before the result is on its way leaves a task to be run again. */
+export const TASK_RESULT = { UNDEFINED: 0x10, NULL: 0x20, FALSE: 0x30, TRUE: 0x40, NUMBER: 0x50, MASK: 0xf0 } as const;
 export const TASK_FLAG = {
   /** The owner wants to know when it began and ended. */
   TIMED: 1,
@@ -61,10 +62,15 @@ export const EXECUTOR = {
   FUNCTIONS: 9,
   /** EXECUTOR_STATE; the maker. */
   STATE: 10,
-  /** Workers that live; the maker. */
+  /** Workers that were ever started, by `add`: the next one's name has the number. */
   WORKERS: 11,
+  /** A THREAD that is never started: what a worker is sent, for whoever starts one. */
+  TEMPLATE: 12,
   /** 1: the maker has been told that one more is wanted. */
-  WANTED: 12,
-  WORDS: 13,
+  WANTED: 13,
+  /** Idents of workers that the maker has ended for the sake of a task, each at its remainder: the last of them. */
+  ENDED: 14,
+  ENDED_WORDS: 16,
+  WORDS: 30,
 } as const;
 export const EXECUTOR_STATE = { OPEN: 0, SHUT_DOWN: 1, BROKEN: 2 } as const;

@@ -447,6 +447,8 @@ export const THREAD = {
   INTERVAL: 20,
   /** Of a pool's worker: a TAIL (`keepTail`, before it starts). */
   TAIL: 22,
+  /** Of a worker of an executor that was sent to other threads: its EXECUTOR, with a count. */
+  EXECUTOR: 23,
   WORDS: 24,
 } as const;
 /** A BLOB with what a thread wrote last to its standard output and error: how many bytes so far, and a ring of the last. */

@@ -1,5 +1,5 @@
 /** Who runs here: the current thread, the main one, all of them. */
-import { addressOf, heap, ISOLATE, SUPER, wrap } from '../memory/index.ts';
+import { addressOf, heap, ISOLATE, SUPER, THREAD, wrap } from '../memory/index.ts';
 import { liveRecords } from './record.ts';
 import { foreignThread, type Thread } from './thread.ts';
 
@@ -38,6 +38,11 @@ export function mainThread(): AnyThread {
 export function enumerate(): AnyThread[] {
   if (heap.ident === heap.load(SUPER.MAIN_IDENT)) currentThread();
   return liveRecords(heap).map((address) => wrap(heap, address) as AnyThread);
+}
+
+/** Those that are workers of the executor whose record this is. */
+export function workersOf(executor: number): AnyThread[] {
+  return enumerate().filter((thread) => heap.i32[addressOf(thread) + THREAD.EXECUTOR] === executor);
 }
 
 /** How many threads live. */

@@ -1,4 +1,5 @@
 /** What the floors above need of this one and users do not. */
+export { workersOf } from './current.ts';
 export { textOf } from './except-hook.ts';
 export { hasWayToThreads } from './nursery.ts';
 export { writeWhole } from './output.ts';

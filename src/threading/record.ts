@@ -34,10 +34,10 @@ export function initRecord(heap: Heap, at: number, name: string, flags: number):
   heap.i32[at + THREAD.NAME] = storeValue(heap, name);
 }
 
-/** Drops what a record holds: messages, a timer's event, a worker's tail. */
+/** Drops what a record holds: messages, a timer's event, a worker's tail and executor. */
 export function destroyRecord(heap: Heap, at: number): void {
-  const { NAME, MODULES, TARGET, RESULT, REASON, FINISHED, TAIL } = THREAD;
-  for (const field of [NAME, MODULES, TARGET, RESULT, REASON, FINISHED, TAIL]) {
+  const { NAME, MODULES, TARGET, RESULT, REASON, FINISHED, TAIL, EXECUTOR } = THREAD;
+  for (const field of [NAME, MODULES, TARGET, RESULT, REASON, FINISHED, TAIL, EXECUTOR]) {
     const block = heap.i32[at + field];
     if (block !== 0) heap.release(block);
   }

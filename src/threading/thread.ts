@@ -101,6 +101,28 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
     this.launch();
   }
 
+  /** @internal Not started, but with all that a thread of these options is sent: `launchLike` starts others from it. */
+  prepare(): this {
+    this.#load();
+    return this;
+  }
+
+  /** @internal Launches it quietly, to do what `template` was prepared for. */
+  launchLike(template: Thread): void {
+    for (const field of [THREAD.MODULES, THREAD.TARGET]) {
+      const message = heap.i32[template[AT] + field];
+      heap.retain(message);
+      heap.i32[this[AT] + field] = message;
+    }
+    this.launchQuietly();
+  }
+
+  /** @internal It is a worker of the executor whose record this is. */
+  belongsTo(executor: number): void {
+    heap.retain(executor);
+    heap.i32[this[AT] + THREAD.EXECUTOR] = executor;
+  }
+
   /** @internal The last lines that a quietly launched one has written. */
   lastLines(): string[] {
     return tailOf(this[AT]);
@@ -333,6 +355,7 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
 
   /** Encodes what the thread will run, and which modules it must import first. */
   #load(): void {
+    if (heap.i32[this[AT] + THREAD.TARGET] !== 0) return;
     const payload = this[PAYLOAD]();
     const at = this[AT];
     let encoder: Encoder;

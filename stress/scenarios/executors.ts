@@ -320,6 +320,10 @@ async function underLoad(pool: ThreadPoolExecutor, plan: Plan, random: Random): 
   const doomed = random.chance(0.2) ? start() : undefined;
   const ownSeed = random.integer(0, 2 ** 31);
   const killing = plan.kills ? kill(new Random(ownSeed)) : undefined;
+  // Blocked from here on: then the threads see to workers themselves.
+  if (threads.length > 0 && random.chance(0.3)) {
+    assert.ok(threads[0].joinSync({ timeout: 3 * HANG_MS }), 'a thread hangs while the maker of its executor blocks');
+  }
   const own = load(pool, ownSeed, plan);
   own.catch(() => {});
   const dying = doomed && delay(random.next() * 30).then(() => doomed.terminate());

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { BrokenExecutor, CancelledError, ThreadPoolExecutor } from '../../src/futures/index.ts';
 import { Queue } from '../../src/queue/index.ts';
-import { Event, Thread } from '../../src/threading/index.ts';
+import { Event, enumerate, Thread } from '../../src/threading/index.ts';
 import { check, rounds } from '../support/check.ts';
 import * as sent from './fixtures/sent.ts';
 import { square } from './fixtures/tasks.ts';
@@ -29,6 +29,62 @@ describe('an executor that a thread was sent', () => {
     assert.equal(thread.joinSync({ timeout: 15_000 }), true);
     assert.deepEqual(await thread.result(), SQUARES);
     await pool.shutdown();
+  });
+
+  describe('while its maker blocks from the first to the last', () => {
+    check('workers come as they are wanted, and no more than there may be; the maker finds them', async () => {
+      const pool = new ThreadPoolExecutor({ maxWorkers: 2, threadNamePrefix: 'met' });
+      const thread = new Thread({ target: sent.meet, args: [pool] }).start();
+      assert.equal(thread.joinSync({ timeout: 15_000 }), true);
+      const idents = (await thread.result()) as number[];
+      assert.equal(new Set(idents).size, 2);
+      assert.deepEqual(
+        enumerate()
+          .map(({ name }) => name)
+          .filter((name) => name.startsWith('met'))
+          .sort(),
+        ['met_0', 'met_1'],
+      );
+      // Of its own tasks now, and of one that kills a worker which it did not start.
+      assert.deepEqual(await pool.map(square, [...SQUARES.keys()]).toArray(), SQUARES);
+      assert.equal(pool.statistics().workers, 2);
+      const deaths = await Promise.all([1, 2].map(() => pool.submit(sent.die).exception()));
+      assert.deepEqual(
+        deaths.map((error) => error?.name),
+        ['WorkerCrashedError', 'WorkerCrashedError'],
+      );
+      assert.equal(await pool.submit(square, 5), 25);
+      await pool.shutdown();
+      assert.equal(
+        enumerate().some(({ name }) => name.startsWith('met')),
+        false,
+      );
+    });
+
+    check('a worker that dies is replaced; only its task fails', async () => {
+      const pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+      const thread = new Thread({ target: sent.outcomesSync, args: [pool] }).start();
+      assert.equal(thread.joinSync({ timeout: 15_000 }), true);
+      assert.deepEqual(await thread.result(), ['49', 'RangeError', 'WorkerCrashedError', '64']);
+      await pool.shutdown();
+    });
+
+    check('a worker ended for the sake of another thread’s task: what else it ran is run again', async () => {
+      const pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 2 });
+      const [running, mine, go] = [new Event(), new Event(), new Event()];
+      const thread = new Thread({ target: sent.waits, args: [pool, running, go] }).start();
+      assert.equal(running.waitSync({ timeout: 15_000 }), true);
+      const own = pool.submit(sent.waitAsync, mine, new Event());
+      assert.equal(mine.waitSync({ timeout: 15_000 }), true);
+      running.clear();
+      assert.equal(own.cancel({ force: true }), true);
+      // Again, though this thread never hears of the death that it has caused.
+      assert.equal(running.waitSync({ timeout: 15_000 }), true);
+      go.set();
+      assert.equal(thread.joinSync({ timeout: 15_000 }), true);
+      assert.equal(await thread.result(), 'went through');
+      await pool.shutdown();
+    });
   });
 
   check('it comes back as itself, and goes on to other threads', async () => {

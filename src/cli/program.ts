@@ -87,7 +87,7 @@ async function map(options: MapOptions, around: Surroundings, tell: (error: unkn
   const target = parseTarget(options.module);
   const inputs = parseInputs(options.inputs, options.from);
   const failurePath = ['stop', 'skip'].includes(options.onError) ? undefined : options.onError;
-  refuseSharedFiles({ inputs, target, destination, failurePath, stdin: around.stdin });
+  refuseSharedFiles({ ...around, inputs, target, destination, failurePath });
 
   await using ending = new AsyncDisposableStack();
   const backend = await around.backend({ workers: options.workers });

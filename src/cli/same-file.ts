@@ -1,4 +1,7 @@
-/** Opening a destination empties it: it must not be a file that the run reads, nor both destinations one file. */
+/**
+ * Opening a destination empties it: it must not be a file that the run reads, nor both destinations one file. Standard
+ * output and standard error are destinations too, also when nothing but what the function prints goes there.
+ */
 import { fstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,10 +19,13 @@ type Files = {
   destination: Destination;
   failurePath: string | undefined;
   stdin: object;
+  stdout: object;
+  stderr: object;
 };
 
 /** Throws `UsageError`. */
-export function refuseSharedFiles({ inputs, target, destination, failurePath, stdin }: Files): void {
+export function refuseSharedFiles(files: Files): void {
+  const { inputs, target, destination, failurePath, stdin } = files;
   const seen = new Map<string, string>();
   const note = (key: string | undefined, name: string): void => {
     if (key !== undefined) seen.set(key, name);
@@ -28,8 +34,16 @@ export function refuseSharedFiles({ inputs, target, destination, failurePath, st
   note(identity(module), `the module ${module}`);
   for (const { name, path } of inputs) {
     if (path !== undefined) note(identity(path), name);
-    else if (stdin === process.stdin) note(identityOf(statOfStdin()), 'standard input');
+    else if (stdin === process.stdin) note(identityOf(statOf(0)), 'standard input');
   }
+  // The two may be one file (2>&1): each write goes to its end. What is read there would be fed by what it gives.
+  for (const [key, name] of standardOutputs(files)) {
+    const other = seen.get(key);
+    if (other !== undefined) {
+      throw new UsageError(`${other} would be written to while it is read: it is named twice (as ${name} too)`);
+    }
+  }
+  for (const [key, name] of standardOutputs(files)) seen.set(key, name);
   const outputs = [destination.kind === 'stdout' ? undefined : destination.path, failurePath];
   for (const path of outputs.filter((path) => path !== undefined)) {
     const key = identity(path);
@@ -63,9 +77,21 @@ function identityOf(stat: Stats | undefined): string | undefined {
   return stat?.isFile() ? `${stat.dev}:${stat.ino}` : undefined;
 }
 
-function statOfStdin(): Stats | undefined {
+/** Files that the process was started with as its outputs, and what they are called. */
+function standardOutputs({ stdout, stderr }: Files): [string, string][] {
+  const outputs: [string, string][] = [];
+  // A caller's own streams are not these files.
+  const used = [stderr === process.stderr && 2, stdout === process.stdout && 1];
+  for (const descriptor of used) {
+    const key = descriptor === false ? undefined : identityOf(statOf(descriptor));
+    if (key !== undefined) outputs.push([key, descriptor === 1 ? 'standard output' : 'standard error']);
+  }
+  return outputs;
+}
+
+function statOf(descriptor: number): Stats | undefined {
   try {
-    return fstatSync(0);
+    return fstatSync(descriptor);
   } catch {
     // Closed.
     return undefined;

@@ -2,7 +2,7 @@
  * Taking a function apart. What its syntax tells is remembered by the function's identity and by its place in its
  * script; captured values are read anew each time, since the variables may have changed.
  */
-import { createRequire } from 'node:module';
+import { builtinModules, createRequire } from 'node:module';
 import { FunctionError } from '../errors.ts';
 import { type Binding, bindingOf, findFunction, needsOf, type Origin, placeIn } from './analyse.ts';
 import { inspect, type Location, locate, type Scope } from './inspect.ts';
@@ -32,6 +32,9 @@ type Analysed = { reference: FunctionReference; constants: string[]; exports: Ma
 /** By place: another closure made by the same code needs no analysis. */
 const analysed = new Map<string, Analysed>();
 const MOST_ANALYSED = 4096;
+
+/** Modules of Node that warn, start something, or are missing in workers as soon as they are loaded. */
+const WARNING = /^(?:node:)?(?:_|sys$|punycode$|wasi$|sqlite$|quic$|ffi$|vfs$|trace_events$|inspector|repl$|test|sea$)/;
 
 /**
  * Takes a function, method or class apart for another isolate. Costs well below a microsecond for a function seen
@@ -173,10 +176,11 @@ function exportHolding(fn: AnyFunction, module: string): string | undefined {
   return Object.keys(exports).find((name) => Reflect.get(exports, name) === fn);
 }
 
-function ofNode(fn: AnyFunction, module: string, name: string): Analysed {
-  const exports = process.getBuiltinModule(module) as Record<string, unknown> | undefined;
-  const binding = exports && Object.keys(exports).find((key) => exports[key] === fn);
-  if (binding === undefined) throw nativeCode(fn);
+/** A function of Node's own is found by the module that exports it, which need not be the one whose script it is in. */
+function ofNode(fn: AnyFunction, script: string, name: string): Analysed {
+  const held = exportOf(fn, script) ?? exportOfAny(fn);
+  if (held === undefined) throw nativeCode(fn);
+  const { module, binding } = held;
   const reference: FunctionReference = {
     kind: 'binding',
     name,
@@ -188,6 +192,25 @@ function ofNode(fn: AnyFunction, module: string, name: string): Analysed {
     exported: true,
   };
   return { reference, constants: [], exports: new Map() };
+}
+
+type Held = { module: string; binding: string };
+
+function exportOf(fn: AnyFunction, module: string): Held | undefined {
+  const exports: object | undefined = process.getBuiltinModule(module);
+  // Not the getters: some of them warn.
+  const binding =
+    exports && Object.keys(exports).find((key) => Object.getOwnPropertyDescriptor(exports, key)!.value === fn);
+  return binding === undefined ? undefined : { module, binding };
+}
+
+function exportOfAny(fn: AnyFunction): Held | undefined {
+  for (const name of builtinModules) {
+    if (WARNING.test(name)) continue;
+    const held = exportOf(fn, name.startsWith('node:') ? name : `node:${name}`);
+    if (held !== undefined) return held;
+  }
+  return undefined;
 }
 
 function valuesOf(fn: AnyFunction, reference: FunctionReference, scopes: Scope[]): unknown[] {
@@ -215,11 +238,21 @@ function readVariable(scope: Scope['object'], name: string): { value: unknown } 
   }
 }
 
-function nativeCode(fn: AnyFunction): FunctionError {
+/** The refusal of a function without source; where it was captured, `message-codec.ts` names the function that did. */
+export class NativeCodeError extends FunctionError {
+  readonly shown: string;
+  constructor(shown: string) {
+    super(`Function ${shown} can't run in another thread: ${NO_SOURCE}`);
+    this.name = 'FunctionError';
+    this.shown = shown;
+  }
+}
+
+/** What is wrong with native code, and the mend. */
+export const NO_SOURCE =
+  'it is native code, which has no source. Pass an arrow function that calls it: (...args) => object.method(...args).';
+
+function nativeCode(fn: AnyFunction): NativeCodeError {
   const name = shownName(String(fn.name));
-  const bound = name.startsWith('bound ') ? ' (bound by Function.prototype.bind)' : '';
-  return new FunctionError(
-    `Function ${name}${bound} can't run in another thread: it is native code, which has no source. ` +
-      'Pass an arrow function that calls it: (...args) => object.method(...args).',
-  );
+  return new NativeCodeError(name.startsWith('bound ') ? `${name} (bound by Function.prototype.bind)` : name);
 }

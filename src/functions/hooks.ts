@@ -5,8 +5,10 @@
  * The evaluator is handed to this registry by a line appended to the module's code rather than exported, so that a
  * module's namespace looks the same in every thread.
  */
+import { readFileSync } from 'node:fs';
 import { Module, registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { WRAPPED } from './syntax.ts';
 
 /** A module's way to run text in its scope, and its `import.meta` where it has one. */
 export type Evaluator = { evaluate: (text: string) => unknown; meta: object | undefined };
@@ -21,6 +23,7 @@ type Registry = {
 /** Formats in which code can be appended; others (`json`, `wasm`, `addon`) are left alone. */
 const CODE = /^(?:module|commonjs|typescript|module-typescript|commonjs-typescript)$/;
 const NO_CODE = /\.(?:json|node|wasm)(?:$|[?#])/;
+const OWN_CODE = /\.[jt]s$/;
 /** This library's own folder (`src` or `dist`), unless it was bundled into the user's file. */
 const own = /\/functions\/hooks\.[jt]s$/.test(import.meta.url) ? new URL('..', import.meta.url).href : undefined;
 
@@ -74,13 +77,18 @@ export function installModuleHooks(): void {
   const compile = prototype._compile;
   prototype._compile = function (text, path, format) {
     const url = pathToFileURL(path).href;
+    // A second copy of this library would not know the classes and objects of the one that runs this thread: whoever
+    // requires it gets the ES modules that are loaded already.
+    if (isOwn(url) && OWN_CODE.test(url) && !format?.startsWith('module')) {
+      return compile.call(this, readFileSync(path, 'utf8'), path, /ts$/.test(url) ? 'module-typescript' : 'module');
+    }
     // What went through the load hooks has its evaluator.
     if (path === required && format !== 'module' && isUserCode(url, format) && !text.includes(REGISTRY))
       throw TRANSFORMED;
     const done = typeof text !== 'string' || format === 'module' || text.includes(REGISTRY);
     return compile.call(
       this,
-      done || !isUserCode(url, format) ? text : text + evaluatorLine(url, format),
+      done || !isUserCode(url, format) ? text : withEvaluator(text, evaluatorLine(url, format)),
       path,
       format,
     );
@@ -92,8 +100,16 @@ function registry(): Registry | undefined {
 }
 
 function isUserCode(url: string, format: string | null | undefined): boolean {
-  if (!url.startsWith('file:') || (own !== undefined && url.startsWith(own))) return false;
+  if (!url.startsWith('file:') || isOwn(url)) return false;
   return format == null ? !NO_CODE.test(url) : CODE.test(format);
+}
+
+const isOwn = (url: string): boolean => own !== undefined && url.startsWith(own);
+
+/** The code with the evaluator in its scope, which is an arrow's where tsx wrapped the code in one. */
+function withEvaluator(text: string, line: string): string {
+  const end = WRAPPED.test(text) ? text.lastIndexOf('\n})()') : -1;
+  return end === -1 ? text + line : text.slice(0, end) + line + text.slice(end);
 }
 
 /**

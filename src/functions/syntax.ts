@@ -42,6 +42,7 @@ export function parseScript(text: string, isModule: boolean): Syntax {
     allowHashBang: true,
     ranges: true,
   }) as unknown as Node;
+  if (!isModule) program.body = wrappedBody(text, program) ?? program.body;
   const lines = [0];
   for (const end of text.matchAll(/\r\n|[\n\r\u2028\u2029]/g)) lines.push(end.index + end[0].length);
   const syntax: Syntax = {
@@ -59,6 +60,19 @@ export function parseScript(text: string, isModule: boolean): Syntax {
   }
   collectAssigned(program, syntax.assigned);
   return syntax;
+}
+
+/**
+ * The start of what tsx makes of a CommonJS file: `__filename="…";(()=>{`, the file's code, `})()`. What stands at the top
+ * level of the file is then inside of an arrow, and yet the module's own.
+ */
+export const WRAPPED = /^\s*__filename=(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*');\(\(\)=>\{/;
+
+function wrappedBody(text: string, program: Node): Node[] | undefined {
+  if (!WRAPPED.test(text)) return undefined;
+  const call: Node | undefined = program.body[1]?.expression;
+  if (call?.type !== 'CallExpression' || call.callee.type !== 'ArrowFunctionExpression') return undefined;
+  return call.callee.body.body;
 }
 
 /** The scopes of one top-level statement. Names of other statements stay unresolved in it. */

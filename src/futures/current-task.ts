@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { MessagePort, Transferable } from 'node:worker_threads';
 import { RuntimeError } from '../errors.ts';
-import { heap, ISOLATE, loadValue, park, TASK, TASK_FLAG, THREAD } from '../memory/index.ts';
+import { heap, ISOLATE, loadValue, park, Sealed, TASK, TASK_FLAG, THREAD } from '../memory/index.ts';
 import type { Queue } from '../queue/index.ts';
 import type { Outcome } from './worker.ts';
 
@@ -74,7 +74,7 @@ export class TaskHere implements CurrentTask {
 
   get progress(): (value: unknown) => void {
     return (value) => {
-      if (!this.#ended) this.#outcomes.putSync([this.#at, null, value]);
+      if (!this.#ended) this.#outcomes.putSync([this.#at, null, new Sealed(value)]);
     };
   }
 

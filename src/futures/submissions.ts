@@ -5,7 +5,7 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import { CancelledError, CloneError, TimeoutError, WorkerCrashedError } from '../errors.ts';
-import { addressOf, heap, leavingWith, TASK, TASK_FLAG, TASK_FORM, TASK_STATE } from '../memory/index.ts';
+import { addressOf, heap, leavingWith, Sealed, TASK, TASK_FLAG, TASK_FORM, TASK_STATE } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
 import { type ContextEntry, storesOf } from './context.ts';
 import { storeReason } from './crash.ts';
@@ -197,7 +197,7 @@ export class Submissions implements FutureSource {
         this.#settleStored(outcome);
         continue;
       }
-      const [task, ok, value] = outcome;
+      const [task, ok, value] = opened(outcome);
       if (task <= 0 && Array.isArray(value) && value[0] === WANT) this.#give(value[1] as number, -task);
       else if (task <= 0) this.#pool.heard(-task, ok, value);
       else if (ok === null) this.pending.get(task)?.tell(value);
@@ -461,4 +461,16 @@ export class Submissions implements FutureSource {
     this.#pumping = undefined;
     this.#pool.idle();
   }
+}
+
+/** What came back, with its value. One that can't be made again here fails its task, and says so. */
+function opened([task, ok, value]: Exclude<Outcome, number>): Exclude<Outcome, number> {
+  if (!(value instanceof Sealed)) return [task, ok, value];
+  if (value.failed === undefined) return [task, ok, value.value];
+  const { error: cause } = value.failed;
+  const what = ok === null ? "a task's progress" : ok ? "the task's result" : 'what the task failed with';
+  const text = `This thread can't receive ${what}: ${(cause as Error).message}`;
+  // Progress is told while the task goes on, which may end well.
+  if (ok === null) process.emitWarning(text);
+  return [task, ok === null ? null : false, new CloneError(text, undefined, { cause })];
 }

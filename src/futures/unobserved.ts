@@ -1,6 +1,6 @@
 /** Errors of tasks that nobody looked at, in executors that were not left through `await using`: told at exit. */
 import { isMainThread } from 'node:worker_threads';
-import { atThreadEnd, textOf, writeWhole } from '../threading/internal.ts';
+import { atThreadEnd, textOf, writeReport } from '../threading/internal.ts';
 import type { Future } from './future.ts';
 
 const open = new Set<Set<Future<unknown>>>();
@@ -23,7 +23,7 @@ export function forgetUnobserved(failures: Set<Future<unknown>>): void {
 function report(): void {
   for (const failures of open) {
     for (const error of errorsOf(failures)) {
-      writeWhole(2, `A task failed and nobody looked at its outcome:\n${textOf(error)}\n`);
+      writeReport(`A task failed and nobody looked at its outcome:\n${textOf(error)}\n`);
       if (isMainThread) process.exitCode ||= 1;
     }
     failures.clear();

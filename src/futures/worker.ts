@@ -12,6 +12,7 @@ import {
   leavingWith,
   loadValue,
   pack,
+  Sealed,
   TASK,
   TASK_FLAG,
   TASK_STATE,
@@ -28,7 +29,8 @@ import { RANKED } from './task-ring.ts';
 /**
  * What comes back: the task, whether it ended well, and its value or error. Or, before the first task: minus the
  * worker's ident, whether its initializer ended well, and the error. Or, while it runs: the task, null, and a value that
- * it tells of its progress. Or the task alone: it ended well, and its value is in its block.
+ * it tells of its progress. Or the task alone: it ended well, and its value is in its block. Values of the user's are
+ * sealed: the thread that they come to may not be able to make them again, and must know of which task they are.
  */
 export type Outcome = [task: number, ok: boolean | null, value: unknown] | number;
 
@@ -103,7 +105,7 @@ async function runTasks(
   try {
     await initializer?.(...initArgs);
   } catch (error) {
-    outcomes.putSync([-heap.ident, false, error]);
+    outcomes.putSync([-heap.ident, false, new Sealed(error)]);
     return LEFT;
   }
   outcomes.putSync([-heap.ident, true, undefined]);
@@ -331,14 +333,14 @@ function send(
   const { ident } = heap;
   if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.TIMED) heap.f64[(task + TASK.ENDED) >> 1] = now();
   try {
-    if (before !== undefined) outcomes.putAfter([task, ok, value], before);
+    if (before !== undefined) outcomes.putAfter([task, ok, new Sealed(value)], before);
     else if (ok && isCall(task) && storeResult(task, value)) outcomes.putSync(task);
-    else outcomes.putSync([task, ok, value]);
+    else outcomes.putSync([task, ok, new Sealed(value)]);
   } catch (error) {
     if (error instanceof ShutDown) return;
     // The result can't be copied, or there is no room for it: that is the outcome then.
     if (ok && error instanceof CloneError) outcomes.putSync(uncopyable(task, value, error));
-    else outcomes.putSync([task, false, error]);
+    else outcomes.putSync([task, false, new Sealed(error)]);
   }
   // Unless the owner has put it in again already.
   heap.cas(task + TASK.STATE, ident, TASK_STATE.DONE);

@@ -3,6 +3,7 @@ import type { Heap } from './heap.ts';
 import { BLOB } from './layout.ts';
 import { takeArrived } from './moved.ts';
 import { wrap } from './objects.ts';
+import { Sealed } from './sealed.ts';
 import {
   classCodec,
   errorClasses,
@@ -175,6 +176,8 @@ export class Decoder {
         const receive = this.#read() as SentAs['receive'];
         return (this.#objects[slot] = receive(this.#read() as never));
       }
+      case TAG.SEALED:
+        return this.#sealed();
       case TAG.MOVED:
         return this.#remember(takeArrived(this.#read() as number));
       case TAG.ERROR:
@@ -189,6 +192,18 @@ export class Decoder {
       }
       default:
         throw new TypeError(`Unknown tag ${tag} in a shared message: two versions of the library share a heap?`);
+    }
+  }
+
+  #sealed(): Sealed {
+    const end = this.#at + 4 + this.heap.view.getUint32(this.#at, true);
+    this.#at += 4;
+    const slot = this.#objects.push(undefined) - 1;
+    try {
+      return (this.#objects[slot] = new Sealed(this.#read())) as Sealed;
+    } catch (error) {
+      this.#at = end;
+      return (this.#objects[slot] = new Sealed(undefined, { error })) as Sealed;
     }
   }
 

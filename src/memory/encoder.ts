@@ -13,7 +13,8 @@ import { BLOB, KIND } from './layout.ts';
 import { leavingNumber } from './moved.ts';
 import { ancestorOf, lostPrivates, ownClass, pathOf, textOf } from './names.ts';
 import { addressOf, isLibraryClass, losesPrivates, SharedObject } from './objects.ts';
-import { belongsHere } from './platform.ts';
+import { localSymbol, SHARED_BYTES, tiedHere } from './platform.ts';
+import { Sealed } from './sealed.ts';
 import {
   BLOB_LIMIT,
   classCodec,
@@ -110,12 +111,7 @@ export class Encoder {
         return;
       case 'symbol': {
         const key = Symbol.keyFor(value);
-        if (key === undefined) {
-          throw this.#refused(
-            `${String(value)} is a symbol of this thread alone`,
-            'use Symbol.for(), which is the same in every thread',
-          );
-        }
+        if (key === undefined) throw this.#refused(...localSymbol(value));
         this.#byte(TAG.SYMBOL);
         this.#string(key);
         return;
@@ -178,14 +174,19 @@ export class Encoder {
     this.length += size;
   }
 
+  /** Writes the number of an object that came before; false for any other. */
+  #wasSeen(value: object): boolean {
+    if (this.#count === 0) return false;
+    const number = this.#seen ? this.#seen.get(value) : value === this.#first ? 0 : undefined;
+    if (number === undefined) return false;
+    this.#byte(TAG.SEEN);
+    this.#varint(number);
+    return true;
+  }
+
   #object(value: object): void {
+    if (this.#wasSeen(value)) return;
     if (this.#count > 0) {
-      const known = this.#seen ? this.#seen.get(value) : value === this.#first ? 0 : undefined;
-      if (known !== undefined) {
-        this.#byte(TAG.SEEN);
-        this.#varint(known);
-        return;
-      }
       this.#seen ??= new Map([[this.#first!, 0]]);
       this.#seen.set(value, this.#count);
     } else {
@@ -252,6 +253,7 @@ export class Encoder {
   #special(value: object, prototype: object | null): void {
     const number = leavingNumber(value);
     if (number !== undefined) return this.#numbered(TAG.MOVED, number);
+    if (value instanceof Sealed) return this.#sealed(value);
     // Before errors: V8 counts it among them.
     if (value instanceof DOMException) {
       this.#byte(TAG.DOM_EXCEPTION);
@@ -274,12 +276,8 @@ export class Encoder {
       this.#byte(TAG.BOXED);
       return this.#write(value.valueOf());
     }
-    if (belongsHere(value, prototype?.constructor?.name ?? '')) {
-      throw this.#refused(
-        `a ${prototype?.constructor?.name || Object.prototype.toString.call(value).slice(8, -1)} belongs to this thread alone`,
-        types.isPromise(value) ? 'await it first' : 'send what it is made from',
-      );
-    }
+    const tied = tiedHere(value, prototype?.constructor);
+    if (tied !== undefined) throw this.#refused(...tied);
     const sent = (value as { [SENT_AS]?(): SentAs })[SENT_AS]?.();
     if (sent !== undefined) {
       this.#byte(TAG.SENT);
@@ -291,6 +289,15 @@ export class Encoder {
     if (refusal !== undefined) throw this.#refused(refusal.what, refusal.mend);
     // As structured clone does: an instance of a class arrives as a plain object with its own properties.
     this.#entries(prototype === null ? TAG.NULL_OBJECT : TAG.OBJECT, value as Record<string, unknown>);
+  }
+
+  #sealed({ value }: Sealed): void {
+    this.#byte(TAG.SEALED);
+    this.#room(4);
+    this.length += 4;
+    const start = this.length;
+    this.#write(value);
+    this.#view.setUint32(start - 4, this.length - start, true);
   }
 
   #numbered(tag: number, value: number): void {
@@ -336,10 +343,7 @@ export class Encoder {
       return;
     }
     if (value instanceof SharedArrayBuffer) {
-      throw this.#refused(
-        'a SharedArrayBuffer cannot travel inside bytes',
-        'declare an array(…) field in a Shared class, which is memory that every thread reaches',
-      );
+      throw this.#refused(...SHARED_BYTES);
     }
     this.#bufferBytes(new Uint8Array(value));
   }
@@ -398,12 +402,7 @@ export class Encoder {
   }
 
   #function(fn: () => unknown): void {
-    const known = this.#count > 0 ? (this.#seen ? this.#seen.get(fn) : fn === this.#first ? 0 : undefined) : undefined;
-    if (known !== undefined) {
-      this.#byte(TAG.SEEN);
-      this.#varint(known);
-      return;
-    }
+    if (this.#wasSeen(fn)) return;
     const definition = classCodec.current?.addressOf(fn);
     if (definition !== undefined) {
       this.#hold(definition);
@@ -433,8 +432,7 @@ export class Encoder {
     try {
       this.#write(value);
     } catch (error) {
-      if (!(error instanceof CloneError)) throw error;
-      throw functionCodec.current?.refuse?.(reference, variable, error) ?? error;
+      throw functionCodec.current?.refuse?.(reference, variable, error, this.#where()) ?? error;
     } finally {
       [this.#root, this.#from] = [root, from];
     }
@@ -489,8 +487,12 @@ export class Encoder {
     this.#view = new DataView(buffer);
   }
 
+  /** The path of the value that is being written, from the value or captured variable that was given. */
+  #where(): string {
+    return this.#root + pathOf(this.#path.slice(this.#from, this.#depth));
+  }
+
   #refused(what: string, mend: string): CloneError {
-    const path = this.#root + pathOf(this.#path.slice(this.#from, this.#depth));
-    return new CloneError(`${path} can't be copied to another thread: ${what}; ${mend}.`);
+    return new CloneError(`${this.#where()} can't be copied to another thread: ${what}; ${mend}.`);
   }
 }

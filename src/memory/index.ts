@@ -56,6 +56,7 @@ export {
   wakeWord,
 } from './parking.ts';
 export { abandon, abandonHeld, defineAbandon, reap } from './reaper.ts';
+export { Sealed } from './sealed.ts';
 export {
   type ClassCodec,
   classCodec,

@@ -7,9 +7,12 @@ import { types } from 'node:util';
 const CLASSES = new Map<string, string>(
   (
     'MessagePort MessageChannel Blob File CryptoKey BroadcastChannel ReadableStream WritableStream TransformStream ' +
-    'Request Response AbortController AbortSignal EventTarget FinalizationRegistry Intl.DateTimeFormat FileHandle ' +
+    'Request Response Headers FormData URL URLSearchParams WebSocket TextEncoder TextDecoder ' +
+    'CompressionStream DecompressionStream AbortController AbortSignal EventTarget FileHandle ' +
     'PublicKeyObject PrivateKeyObject SecretKeyObject KeyObject@crypto X509Certificate@crypto Worker@worker_threads ' +
-    'DatabaseSync@sqlite StatementSync@sqlite Socket@net Server@net AsyncLocalStorage@async_hooks'
+    'DatabaseSync@sqlite StatementSync@sqlite Socket@net Server@net AsyncLocalStorage@async_hooks ' +
+    'Hash@crypto Hmac@crypto Readable@stream Writable@stream Duplex@stream Transform@stream ReadStream@fs WriteStream@fs ' +
+    'IncomingMessage@http ServerResponse@http ClientRequest@http'
   )
     .split(' ')
     .map((entry) => entry.split('@') as [string, string?])
@@ -27,9 +30,35 @@ function isPlatformObject(value: object, name: string): boolean {
   return typeof cls !== 'function' || value instanceof cls;
 }
 
-/** Whether a value is tied to the thread that made it: what it stands for is not in it. */
-export function belongsHere(value: object, className: string): boolean {
-  return (
+type Refusal = [what: string, mend: string];
+
+export const SHARED_BYTES: Refusal = [
+  'a SharedArrayBuffer cannot travel inside bytes',
+  'declare an array(…) field in a Shared class, which is memory that every thread reaches',
+];
+
+export function localSymbol(symbol: symbol): Refusal {
+  return [`${String(symbol)} is a symbol of this thread alone`, 'use Symbol.for(), which is the same in every thread'];
+}
+
+const native = new WeakMap<object, boolean>();
+
+/** A class of the engine's own (iterators, `Intl`, `Temporal`), whose instances keep their state where nobody sees it. */
+function isNative(cls: object): boolean {
+  let known = native.get(cls);
+  if (known === undefined) {
+    known = /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(cls));
+    native.set(cls, known);
+  }
+  return known;
+}
+
+/** Why a value of this class can't be copied, and the mend: what it stands for is not in it. Undefined for one that can. */
+export function tiedHere(value: object, cls: unknown): Refusal | undefined {
+  const name = typeof cls === 'function' ? cls.name : '';
+  const engines = typeof cls === 'function' && cls !== Object && cls !== Array && isNative(cls);
+  const tied =
+    engines ||
     types.isPromise(value) ||
     types.isWeakMap(value) ||
     types.isWeakSet(value) ||
@@ -37,6 +66,11 @@ export function belongsHere(value: object, className: string): boolean {
     types.isExternal(value) ||
     types.isProxy(value) ||
     value instanceof WeakRef ||
-    isPlatformObject(value, className)
-  );
+    isPlatformObject(value, name);
+  if (!tied) return undefined;
+  // An iterator's class is called Iterator, whatever it goes over, and says so by its tag.
+  const tag = Object.prototype.toString.call(value).slice(8, -1);
+  const what = name === '' || name === 'Object' || name === 'Iterator' ? tag : name;
+  const mend = types.isPromise(value) ? 'await it first' : 'send what it is made from';
+  return [`${/^[AEIO]/.test(what) ? 'an' : 'a'} ${what} belongs to this thread alone`, mend];
 }

@@ -63,6 +63,8 @@ export const TAG = {
   SENT: 31,
   /** an object that comes through a port: its number */
   MOVED: 32,
+  /** bytes (4, little-endian), then a value that may fail to be decoded */
+  SEALED: 33,
 } as const;
 
 export const SMALL_INTEGER = 0x80;
@@ -96,7 +98,7 @@ export type FunctionCodec = {
   /** A plain description, and what the function captures. Throws `FunctionError`. */
   capture(fn: (...args: never[]) => unknown): { reference: object; values: unknown[] };
   /** What is thrown when the value of a captured variable can't be copied. */
-  refuse?(reference: object, variable: string, cause: Error): Error;
+  refuse?(reference: object, variable: string, cause: unknown, path: string): Error | undefined;
   /** The function at once, and a way to give it its captured values when they are there. */
   prepare(reference: object): { fn: object; fill(values: unknown[]): void } | { build(values: unknown[]): object };
 };

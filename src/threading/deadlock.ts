@@ -168,6 +168,8 @@ function idleIsolates(stuck: number[]): { isolates: number[]; affirmed: number }
   if (record !== 0 && heap.load(record + THREAD.STATE) === THREAD_STATE.ENDED) {
     return { isolates: [...idle, main], affirmed: 0 };
   }
+  // It blocks: what its event loop said before is nothing that it could say again.
+  if (stuck.includes(main)) return { isolates: idle, affirmed: 0 };
   const affirmed = heap.load(main + ISOLATE.LOOP_IDLE);
   const known = new Set([main, heap.descriptorOf(heap.load(SUPER.NURSERY_IDENT)), ...idle, ...stuck]);
   const others = liveIsolates(heap).some((at) => !known.has(at));
@@ -285,7 +287,9 @@ function messageOf({ tail, circle }: Path): string {
     ? 'Wait for nobody inside of a function that a SharedMap or SharedList runs under its lock, in update or getOrSet.'
     : circle.length === 1
       ? 'Use an RLock where a thread may take its lock again, or wait with a timeout.'
-      : 'Take locks in the same order everywhere, or wait with a timeout.';
+      : circle.some(({ object }) => heap.kind(object) === KIND.THREAD)
+        ? "Don't join a thread while you hold what it may want, or join it with a timeout."
+        : 'Take locks in the same order everywhere, or wait with a timeout.';
   return `A deadlock: these threads wait for each other and none of them can ever go on.\n${lines.join('\n')}\n${mend}`;
 }
 

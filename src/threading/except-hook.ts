@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
 import { discard, heap, loadValue, lockMutex, pack, SUPER, store, storeValue, unlockMutex } from '../memory/index.ts';
-import { writeWhole } from './output.ts';
+import { writeReport } from './output.ts';
 import type { Thread } from './thread.ts';
 
 /** What an except hook is told. */
@@ -74,13 +74,13 @@ export function reportException(args: ExceptHookArgs): void {
     if (hook) hook(args);
     else defaultHook(args);
   } catch (error) {
-    writeWhole(2, `The except hook failed:\n${textOf(error)}\n`);
+    writeReport(`The except hook failed:\n${textOf(error)}\n`);
     defaultHook(args);
   }
 }
 
 function defaultHook({ error, thread, target }: ExceptHookArgs): void {
-  writeWhole(2, `Exception in thread ${thread.name}, ${target}:\n${textOf(error)}\n`);
+  writeReport(`Exception in thread ${thread.name}, ${target}:\n${textOf(error)}\n`);
 }
 
 const OWN = [new URL('..', import.meta.url).href, fileURLToPath(new URL('..', import.meta.url))];

@@ -2,6 +2,6 @@
 export { workersOf } from './current.ts';
 export { textOf } from './except-hook.ts';
 export { hasWayToThreads } from './nursery.ts';
-export { writeWhole } from './output.ts';
+export { writeReport } from './output.ts';
 export { onPort, sendPort } from './ports.ts';
 export { atThreadEnd } from './runner.ts';

@@ -9,8 +9,8 @@ import { isatty, WriteStream } from 'node:tty';
 import { blockFor, heap, lockMutex, SUPER, unlockMutex } from '../memory/index.ts';
 import { noteOutput } from './tail.ts';
 
-/** Writes all of it, in one piece as others see it. A reader that went away (`| head`) ends it quietly. */
-export function writeWhole(fd: number, chunk: string | Uint8Array): void {
+/** Writes all of it, in one piece as others see it. Throws `EPIPE` when the reader went away, as Node's streams. */
+function writeWhole(fd: number, chunk: string | Uint8Array): void {
   let rest = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
   lockMutex(heap, SUPER.OUTPUT_MUTEX);
   try {
@@ -21,7 +21,7 @@ export function writeWhole(fd: number, chunk: string | Uint8Array): void {
         const { code } = error as NodeJS.ErrnoException;
         // A pipe that is full: the main thread has made it non-blocking.
         if (code === 'EAGAIN') blockFor(heap, 1);
-        else if (code === 'EPIPE' || code === 'EBADF') return;
+        else if (code === 'EBADF') return;
         else throw error;
       }
     }
@@ -30,9 +30,20 @@ export function writeWhole(fd: number, chunk: string | Uint8Array): void {
   }
 }
 
+/** The same for reports: a reader that went away (`2>&1 | head`) ends it quietly. */
+export function writeReport(text: string): void {
+  try {
+    writeWhole(2, text);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+  }
+}
+
 class DescriptorStream extends Writable {
   readonly fd: number;
   readonly isTTY: boolean;
+  /** The event of a broken pipe is on its way. */
+  #telling = false;
 
   constructor(fd: number) {
     super({ decodeStrings: false });
@@ -51,7 +62,15 @@ class DescriptorStream extends Writable {
       writeWhole(this.fd, whole);
       callback();
     } catch (error) {
-      callback(error as Error);
+      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') return callback(error as Error);
+      // As an event, as Node's pipes tell it: the console would swallow the callback's, and an endless loop go on for ever.
+      callback();
+      if (this.#telling) return;
+      this.#telling = true;
+      process.nextTick(() => {
+        this.#telling = false;
+        this.emit('error', error);
+      });
     }
   }
 

@@ -9,6 +9,7 @@ import {
   heap,
   heldBy,
   ISOLATE,
+  KIND,
   loadValue,
   storeValue,
   sweepLingering,
@@ -97,6 +98,16 @@ function comesOfEnd(error: unknown, depth = 0): boolean {
 function abandonLate(): void {
   for (const address of heldBy(heap, heap.descriptor, heap.ident)) {
     if (!held?.has(address)) abandon(heap, address, heap.ident);
+  }
+}
+
+/** What a thread that returned has left locked and nobody else may release: the next to want it would wait for ever. */
+function abandonOwned(): void {
+  for (const address of held ?? []) {
+    const kind = heap.kind(address);
+    if (kind !== KIND.RLOCK && kind !== KIND.RWLOCK) continue;
+    abandon(heap, address, heap.ident);
+    held?.delete(address);
   }
 }
 
@@ -205,7 +216,7 @@ function end(outcome: number, result: unknown, stored = 0): void {
   if (outcome === THREAD_OUTCOME.ERROR) {
     abandonHeld(heap, heap.descriptor, heap.ident);
     held = undefined;
-  }
+  } else abandonOwned();
   settling();
   finish(heap, record, outcome, result, stored);
 }

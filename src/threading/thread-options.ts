@@ -33,8 +33,11 @@ export function checkThreadOptions(options: ThreadOptions<never, unknown>): void
     );
   }
   checkOptions(options, 'new Thread', undefined, OPTIONS);
-  const { target, args, resourceLimits } = options as { target?: unknown; args?: unknown; resourceLimits?: unknown };
+  const { target, args, daemon, resourceLimits } = options as Record<string, unknown>;
   checkLimits(resourceLimits);
+  if (daemon !== undefined && typeof daemon !== 'boolean') {
+    throw new TypeError(`new Thread: daemon is ${inspect(daemon)}: give true or false.`);
+  }
   if (target !== undefined && typeof target !== 'function') {
     throw new TypeError(`new Thread: target is ${typeof target}, not a function.`);
   }

@@ -16,7 +16,7 @@ test('whatever is thrown is described, also what resists', deadline, () => {
   const textless = { toString: throwing, [Symbol.toPrimitive]: throwing };
   for (const thrown of [resisting, bare, textless, Object.create(null), undefined, null, Symbol('s'), 5n, throwing]) {
     const { name, message } = describeError(thrown, import.meta.url);
-    assert.deepEqual([name, typeof message], [typeof thrown, 'string']);
+    assert.deepEqual([name, typeof message], [thrown === null ? 'null' : typeof thrown, 'string']);
   }
   assert.match(describeError(bare, '').message, /reason: 'none'/);
   for (const key of ['name', 'message', 'code', 'stack', 'cause', 'errors']) {
@@ -164,4 +164,24 @@ test('a broken TSV record is not called CSV', deadline, async () => {
   const target = folder.file('target.ts', 'export default (record: unknown) => record');
   const { stderr } = await telaio(['map', target, folder.file('a.tsv', 'a\tb\n1\t2"3\n')]);
   assert.match(stderr, /a\.tsv, line 2: this is not valid TSV: /);
+});
+
+test('null and undefined, thrown by a module or for a record, are told as what they are', deadline, async () => {
+  using folder = new Folder();
+  for (const thrown of ['null', 'undefined']) {
+    const path = folder.file(`${thrown}.ts`, `throw ${thrown};`);
+    const importing = await telaio(['map', path], { stdin: 'x\n' });
+    assert.deepEqual([importing.code, importing.stderr], [2, `telaio: ${path} can't be loaded: ${thrown}\n`]);
+    const target = folder.file(`f-${thrown}.ts`, `export default () => { throw ${thrown}; };`);
+    const { code, stderr } = await telaio(['map', target], { stdin: 'x\n' });
+    assert.deepEqual([code, stderr], [1, `telaio: stdin, line 1: ${thrown}\n`]);
+  }
+});
+
+test('a module whose import never settles: one line that names it', deadline, async () => {
+  using folder = new Folder();
+  const path = folder.file('never.mjs', 'await new Promise(() => {});\nexport default (x) => x;\n');
+  const { code, stdout, stderr } = await start(['map', path, path, '--workers', '2']).ended;
+  const told = 'Error: its import never ends: it awaits at its top level what nothing will ever settle';
+  assert.deepEqual([code, stdout, stderr], [2, '', `telaio: ${path} can't be loaded: ${told}\n`]);
 });

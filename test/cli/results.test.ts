@@ -1,5 +1,6 @@
 /** Results that are hard to store: each is stored as it is, or its record fails and the others are stored. */
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { SinkError } from '../../src/cli/errors.ts';
@@ -225,7 +226,7 @@ test('results of more text than a string can hold', { timeout: 60_000 }, () => {
 
 test('CSV text that is too large is the batch’s fault and names --chunk', deadline, () => {
   const cell = 'x'.repeat(200 * 1024 * 1024);
-  assert.throws(() => csvText([[cell], [cell], [cell]], 1), { name: 'BatchTooLarge', message: /--chunk/ });
+  assert.throws(() => csvText([[cell, cell, cell]], 3), { name: 'BatchTooLarge', message: /--chunk/ });
 });
 
 test('sqlite::memory: is refused by name', deadline, async () => {
@@ -235,4 +236,35 @@ test('sqlite::memory: is refused by name', deadline, async () => {
     assert.equal(code, 2);
     assert.match(stderr, /^telaio: --to sqlite:.*:memory:.*#t names a database in memory, .*name a file\n$/);
   }
+});
+
+test('CSV: long values are written, however many of them come first', { timeout: 60_000 }, async () => {
+  using folder = new Folder();
+  const source = '({ n, x: "x".repeat(6e6) })';
+  const outcome = await mapNumbers(folder, 100, source, folder.at('o.csv'), '--chunk', '1');
+  assert.deepEqual(outcome, { code: 0, stdout: '', stderr: '' });
+  assert.equal(statSync(folder.at('o.csv')).size, 'n,x\n'.length + 10 * 2 + 90 * 3 + 100 * (6e6 + 1));
+});
+
+test('what JSON would lose is refused at every level', deadline, async () => {
+  for (const [bad, place] of [
+    ['{ a: { b: new Map([[1, 2]]) } }', 'a.b'],
+    ['[[{ c: new Map() }]]', '0.0.c'],
+    ['{ list: [1, { deep: { deeper: new Map() } }] }', 'list.1.deep.deeper'],
+  ]) {
+    using folder = new Folder();
+    for (const to of ['-', folder.at('o.ndjson'), folder.at('o.csv'), `sqlite:${folder.at('o.db')}#t`]) {
+      const { code, stderr } = await mapNumbers(folder, 1, `(${bad})`, to);
+      const told = `telaio: stdin, line 1: the result's property "${place}" is a Map, which can't be written; `;
+      assert.deepEqual([code, stderr], [1, `${told}return a plain object or an array\n`], `${bad} to ${to}`);
+    }
+  }
+});
+
+test('what contains itself in many ways is refused at once', deadline, async () => {
+  using folder = new Folder();
+  const source = '(() => { const a: any = {}; a.b = a; a.c = [a, a]; return a; })()';
+  const { code, stderr } = await mapNumbers(folder, 1, source, '-');
+  assert.equal(code, 1);
+  assert.match(stderr, /the result can't be written as JSON: Converting circular structure to JSON\n$/);
 });

@@ -67,3 +67,41 @@ test('a destination that can not be opened leaves the others as they were', dead
   assert.equal((await telaio(['map', target, '--to', kept], { stdin: '1\n' })).code, 0);
   assert.equal(folder.read('kept.ndjson'), '"1"\n');
 });
+
+const FAILS = 'export default (line: string) => { if (line === "2") throw new Error("no"); return line; };\n';
+
+test('the file of standard output or standard error is not named a second time', deadline, async () => {
+  using folder = new Folder();
+  folder.file('fails.ts', FAILS);
+  folder.file('in.txt', '1\n2\n3\n');
+  for (const [command, name, stream] of [
+    ['--on-error o.txt > o.txt', 'o.txt', 'output'],
+    ['--on-error /dev/stdout > o.txt', '/dev/stdout', 'output'],
+    ['--on-error o.txt 2>> o.txt', 'o.txt', 'error'],
+    ['--on-error /dev/stderr > out.txt 2> o.txt', '/dev/stderr', 'error'],
+    ['--to o.ndjson > o.ndjson', 'o.ndjson', 'output'],
+  ]) {
+    const { code, stderr } = await shell(`rm -f o.*; telaio map fails.ts in.txt ${command}`, folder.path);
+    const message = `telaio: ${name} would be overwritten: it is named twice (as standard ${stream} too)\n`;
+    const told = stream === 'error' ? folder.read('o.txt') : stderr;
+    assert.deepEqual([code, told], [2, message], command);
+    if (stream === 'output') assert.equal(folder.read(command.split('> ')[1]), '', command);
+  }
+});
+
+test('a run is not fed by what it writes', deadline, async () => {
+  using folder = new Folder();
+  folder.file('fails.ts', FAILS);
+  for (const [command, name] of [
+    ['loop.txt >> loop.txt', 'loop.txt'],
+    ['< loop.txt >> loop.txt', 'standard input'],
+  ]) {
+    folder.file('loop.txt', '1\n3\n');
+    const { code, stderr } = await shell(`telaio map fails.ts ${command}`, folder.path);
+    const told = `${name} would be written to while it is read: it is named twice (as standard output too)`;
+    assert.deepEqual([code, stderr, folder.read('loop.txt')], [2, `telaio: ${told}\n`, '1\n3\n']);
+  }
+  folder.file('in.txt', '1\n2\n');
+  const { code } = await shell('telaio map fails.ts in.txt --on-error skip > all.txt 2>&1', folder.path);
+  assert.deepEqual([code, folder.read('all.txt').startsWith('1\n')], [0, true], 'one file for both outputs');
+});

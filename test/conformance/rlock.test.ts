@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { RESTORE, RESTORE_SYNC, SAVE } from '../../src/sync/mutual.ts';
 import { Condition, Event, RLock, RuntimeError, Thread } from '../../src/threading/index.ts';
 import { check } from '../support/check.ts';
-import { holdBetween, lookAt, releaseError, takeAndEnd } from './fixtures/locks.ts';
+import { holdBetween, lookAt, releaseError, takeUntil } from './fixtures/locks.ts';
 
 const seenByAnother = (lock: RLock) => new Thread({ target: lookAt, args: [lock] }).start().result();
 
@@ -60,14 +60,20 @@ for (const [name, make] of forms) {
   });
 }
 
-check('locked() is true for all while anybody has it (RLockTests.test_locked_with_2threads)', async () => {
+check('locked() is true for all while anybody has it (RLockTests.test_locked_with_2threads) [adapted]', async () => {
   const lock = new RLock();
   assert.equal(lock.locked(), false);
-  const thread = new Thread({ target: takeAndEnd, args: [lock] }).start();
-  await thread.result();
+  const [held, open] = [new Event(), new Event()];
+  const thread = new Thread({ target: takeUntil, args: [lock, held, open] }).start();
+  await held.wait();
   assert.equal(lock.locked(), true);
   assert.deepEqual(lock.statistics(), { waiting: 0, holder: thread.ident });
   assert.equal(lock.tryAcquire(), undefined);
+  open.set();
+  // There it stays locked for ever when the thread returns; here the next one gets it, and is told.
+  await thread.result();
+  assert.equal(lock.locked(), false);
+  assert.equal(lock.tryAcquire()?.abandoned, true);
 });
 
 check(

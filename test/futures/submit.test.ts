@@ -21,6 +21,27 @@ import { countsOf } from './counts.ts';
 import * as tasks from './fixtures/tasks.ts';
 
 describe('submit', () => {
+  check('a result that this thread cannot receive fails its own task, and no other', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1, resourceLimits: { stackSizeMb: 16 } });
+    const before = pool.submit(tasks.square, 2);
+    // As deep as only the worker's larger stack can hold.
+    const future = pool.submit(tasks.nested, 12_000);
+    const thrown = pool.submit(tasks.throwNested, 12_000);
+    const chunk = pool.map(tasks.nested, [1, 12_000], { chunkSize: 2 });
+    const after = pool.submit(tasks.square, 3);
+    const expected = { name: 'CloneError', message: /^This thread can't receive the task's result: .*call stack/ };
+    await assert.rejects(future.result(), expected);
+    await assert.rejects(thrown.result(), {
+      name: 'CloneError',
+      message: /^This thread can't receive what the task failed/,
+    });
+    await assert.rejects(chunk.toArray(), expected);
+    assert.deepEqual(await Promise.all([before, after]), [4, 9]);
+    assert.equal(await pool.submit(tasks.square, 4), 16);
+    const { done, failed } = pool.statistics();
+    assert.deepEqual({ done, failed }, { done: 3, failed: 3 });
+  });
+
   check('gives a future of the value; arguments and values travel by copy, shared objects by reference', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 2 });
     assert.equal(await pool.submit(tasks.square, 7), 49);

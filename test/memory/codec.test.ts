@@ -329,6 +329,20 @@ check('what cannot be copied is refused, with the path to it and the mend', () =
     [{ ref: new WeakRef({}) }, /^value\.ref .*WeakRef/],
     [new Map([['k', (function* () {})()]]), /^value\[1\] /],
     [new SharedArrayBuffer(8), /SharedArray/],
+    // As structured clone does, not as an empty object.
+    ...[
+      new URL('http://a/b'),
+      new URLSearchParams('a=1'),
+      new Headers({ a: 'b' }),
+      new FormData(),
+      new TextDecoder(),
+    ].map((value): [unknown, RegExp] => [
+      { value },
+      new RegExp(`^value\\.value .* an? ${value.constructor.name} belongs`),
+    ]),
+    [[1][Symbol.iterator](), /an Array Iterator belongs to this thread alone/],
+    [new Map().entries(), /a Map Iterator belongs/],
+    [new Intl.NumberFormat('it'), /a NumberFormat belongs/],
     [new MessageChannel().port1, /^value .*MessagePort/],
     [{ s: new AbortController().signal }, /^value\.s .*AbortSignal/],
     [Lock, /the class Lock is this library's own; import it/],

@@ -415,6 +415,17 @@ describe('whole programs', () => {
   );
 
   check(
+    'TELAIO_DEBUG=1: a main thread that blocks in a circle is told so, also after it has awaited for long',
+    async () => {
+      const { code, stderr, stdout } = await run(fixture, { args: ['afterwards'], env: { TELAIO_DEBUG: '1' } });
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^A deadlock: .*\n {2}MainThread \(this thread\) waits for the end of waiter/);
+      assert.match(stdout, /\nDon't join a thread while you hold what it may want/);
+    },
+    { timeout: 30_000 },
+  );
+
+  check(
     'TELAIO_DEBUG=1: plain locks, and main awaits the threads; one gets it, the other goes on',
     async () => {
       const { code, stderr, lines } = await run(fixture, { args: ['awaited'], env: { TELAIO_DEBUG: '1' } });

@@ -1,5 +1,5 @@
 /** `FILE.csv`: a header from the first results, then a row a result. */
-import type { BatchOutcome, ResultShape, Table } from '../backend.ts';
+import type { BatchOutcome, ResultShape, Row, Table } from '../backend.ts';
 import { SinkError } from '../errors.ts';
 import { csvText } from '../worker/write-results.ts';
 import { FirstRows, rowsFor } from './first-rows.ts';
@@ -55,6 +55,14 @@ export class CsvSink implements Sink {
           'that the first results had; let the function return the same properties every time',
       );
     }
-    await this.#file.append(csvText(rowsFor(columns, table), columns.length));
+    await this.#file.append(this.#text(rowsFor(columns, table), columns.length));
+  }
+
+  #text(rows: Row[], width: number): Uint8Array {
+    try {
+      return csvText(rows, width);
+    } catch (error) {
+      throw new SinkError(`can't write ${this.#file.path}: ${(error as Error).message}`, { cause: error });
+    }
   }
 }

@@ -3,10 +3,12 @@
  * only sometimes there), so rows are held back until there are enough of them or there are no more.
  */
 import type { Row, Table } from '../backend.ts';
-import { VALUE_COLUMN } from '../worker/write-results.ts';
+import { lengthOf, VALUE_COLUMN } from '../worker/write-results.ts';
 
 /** Results that are looked at before the columns are settled. */
 const FIRST_ROWS = 100;
+/** Characters and bytes of them: however few they are, memory stays flat. */
+const FIRST_BYTES = 8 * 1024 * 1024;
 
 /** A name as the destination compares it. */
 export type Fold = (name: string) => string;
@@ -17,13 +19,14 @@ export class FirstRows {
   readonly #fold: Fold;
   readonly #columns: string[] = [];
   readonly #rows: Row[] = [];
+  #bytes = 0;
 
   constructor(fold: Fold = asIs) {
     this.#fold = fold;
   }
 
   get enough(): boolean {
-    return this.#rows.length >= FIRST_ROWS;
+    return this.#rows.length >= FIRST_ROWS || this.#bytes >= FIRST_BYTES;
   }
 
   get empty(): boolean {
@@ -37,7 +40,10 @@ export class FirstRows {
 
   add(table: Table): void {
     this.#columns.push(...newColumns(this.#columns, table, this.#fold));
-    for (const row of rowsFor(this.#columns, table, this.#fold)) this.#rows.push(row);
+    for (const row of rowsFor(this.#columns, table, this.#fold)) {
+      this.#rows.push(row);
+      this.#bytes += lengthOf(row);
+    }
   }
 
   /** What was held. Results without any property (all null) get the column of plain values. */

@@ -30,27 +30,34 @@ export function unboxed(value: unknown): unknown {
   return boxed ? value.valueOf() : value;
 }
 
-/** Throws `UnwritableResult` when `value`, or something directly in it, is an object of which JSON would keep nothing. */
+/** Levels that are looked at: a result that is deeper, or contains itself, is for JSON to refuse. */
+const LEVELS = 100;
+
+/** Throws `UnwritableResult` when `value`, or something in it, is an object of which JSON would keep nothing. */
 export function refuseLoss(value: unknown): void {
-  if (typeof value !== 'object' || value === null) return;
-  const loss = lossOf(value);
-  if (loss !== undefined) throw new UnwritableResult(`the result is ${loss}`);
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function' || ArrayBuffer.isView(value)) return;
-  if (Array.isArray(value)) {
-    value.forEach((inner, index) => {
-      if (typeof inner === 'object' && inner !== null) refuseInnerLoss(String(index), inner);
-    });
-    return;
-  }
-  for (const key of Object.keys(value)) {
-    const inner = (value as Record<string, unknown>)[key];
-    if (typeof inner === 'object' && inner !== null) refuseInnerLoss(key, inner);
-  }
+  if (typeof value === 'object' && value !== null) refuseLossIn(value, [], LEVELS);
 }
 
-function refuseInnerLoss(key: string, value: object): void {
+/** False at the last level: then nobody looks on, since ways through what contains itself have no end. */
+function refuseLossIn(value: object, path: string[], levels: number): boolean {
   const loss = lossOf(value);
-  if (loss !== undefined) throw new UnwritableResult(`the result's property ${JSON.stringify(key)} is ${loss}`);
+  if (loss !== undefined) {
+    const place = path.length === 0 ? 'the result' : `the result's property ${JSON.stringify(path.join('.'))}`;
+    throw new UnwritableResult(`${place} is ${loss}`);
+  }
+  if (levels === 0) return false;
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function' || ArrayBuffer.isView(value)) return true;
+  const keys = Array.isArray(value) ? undefined : Object.keys(value);
+  const count = (keys ?? (value as unknown[])).length;
+  for (let at = 0; at < count; at++) {
+    const key = keys === undefined ? at : keys[at];
+    const inner = (value as Record<string | number, unknown>)[key];
+    if (typeof inner !== 'object' || inner === null) continue;
+    path.push(String(key));
+    if (!refuseLossIn(inner, path, levels - 1)) return false;
+    path.pop();
+  }
+  return true;
 }
 
 /** What the object is and what to return instead; `undefined` when JSON keeps it. */

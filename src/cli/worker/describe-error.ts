@@ -16,8 +16,8 @@ export function describeError(error: unknown, callerUrl: string): ErrorDescripti
 
 /** The description as text for a terminal: its stack where there is one, then the causes, indented. */
 export function errorText(description: ErrorDescription): string {
-  const { name, message, stack, cause, errors } = description;
-  const headline = `${name}: ${message}`;
+  const { message, stack, cause, errors } = description;
+  const headline = headlineOf(description);
   // A stack begins with the headline, unless the message was changed after the error was made.
   const own = stack === undefined || stack.includes(message) ? (stack ?? headline) : `${headline}\n${stack}`;
   const inner = (errors ?? []).map((one, index) => `[errors ${index}]: ${errorText(one)}`);
@@ -25,8 +25,15 @@ export function errorText(description: ErrorDescription): string {
   return [own, ...inner.map((text) => text.replace(/^/gm, '  '))].join('\n');
 }
 
+/** Name and message; of `null` and `undefined`, which are their own names, only that. */
+export function headlineOf({ name, message }: ErrorDescription): string {
+  return name === message ? name : `${name}: ${message}`;
+}
+
 function describe(error: unknown, callerUrl: string, depth: number): ErrorDescription {
-  if (!attempt(() => isErrorLike(error), false)) return { name: typeof error, message: valueText(error) };
+  if (!attempt(() => isErrorLike(error), false)) {
+    return { name: error === null ? 'null' : typeof error, message: valueText(error) };
+  }
   const read = (key: string): unknown => attempt(() => (error as Record<string, unknown>)[key], undefined);
   const description: ErrorDescription = {
     name: attempt(() => String(read('name') ?? 'Error'), 'Error'),

@@ -4,8 +4,9 @@
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { currentThread } from '../../threading/index.ts';
 import type { Target } from '../backend.ts';
-import { describeError } from './describe-error.ts';
+import { describeError, headlineOf } from './describe-error.ts';
 
 export type UserFunction = (record: unknown) => unknown;
 
@@ -31,9 +32,30 @@ export async function loadTarget(target: Target): Promise<UserFunction> {
 
 async function importModule(url: string): Promise<Record<string, unknown>> {
   try {
-    return await import(url);
+    return await settling(import(url));
   } catch (error) {
     throw new TargetProblem(`${moduleName(url)} can't be loaded: ${oneLine(error, url)}`, { cause: error });
+  }
+}
+
+/** The import, or an error once nothing is left in this thread's event loop that could settle it. */
+async function settling<Value>(importing: Promise<Value>): Promise<Value> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const never = (): void => {
+    const error = new Error('its import never ends: it awaits at its top level what nothing will ever settle');
+    error.stack = undefined;
+    reject(error);
+  };
+  // Who listens for an interrupt keeps the thread: else it would be ended, with a report, for what is told here.
+  const { signal } = currentThread();
+  const listener = (): void => {};
+  signal.addEventListener('abort', listener);
+  process.prependOnceListener('beforeExit', never);
+  try {
+    return await Promise.race([importing, promise]);
+  } finally {
+    process.off('beforeExit', never);
+    signal.removeEventListener('abort', listener);
   }
 }
 
@@ -95,11 +117,12 @@ function moduleName(url: string): string {
 /** An import's error in one line: name, message, and the place in the user's code when it is known. */
 function oneLine(error: unknown, url: string): string {
   const { name, message, stack } = describeError(error, import.meta.url);
+  const headline = headlineOf({ name, message: message.split('\n', 1)[0] });
   const place = placeIn(stack) ?? (name === 'SyntaxError' ? syntaxErrorPlace(url) : undefined);
   const mend = asCommonJs(url, message)
     ? '; its package.json makes it CommonJS: write "type": "module" there, or end its name in .mts or .mjs'
     : '';
-  return `${name}: ${message.split('\n', 1)[0]}${place === undefined ? '' : ` (${place})`}${mend}`;
+  return `${headline}${place === undefined ? '' : ` (${place})`}${mend}`;
 }
 
 /** The first line of a syntax error's stack is the place as `FILE:LINE`; other errors have it in their frames. */

@@ -186,8 +186,9 @@ export function csvText(rows: Row[], width: number): Uint8Array {
   const parts: Uint8Array[] = [];
   // A row of one empty field would be an empty line, which readers skip.
   const options = { quoted_empty: width === 1, cast: { boolean: String, bigint: String, object: binaryText } };
-  for (let from = 0; from < rows.length; from += CSV_ROWS) {
-    const some = rows.slice(from, from + CSV_ROWS);
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    for (let length = 0; to < rows.length && to - from < CSV_ROWS && length < PART; to++) length += lengthOf(rows[to]);
+    const some = rows.slice(from, to);
     for (const row of some) while (row.length < width) row.push(undefined);
     try {
       parts.push(encoded(stringify(some, options)));
@@ -196,6 +197,13 @@ export function csvText(rows: Row[], width: number): Uint8Array {
     }
   }
   return joined(parts);
+}
+
+/** Characters and bytes in the cells of a row, about. */
+export function lengthOf(row: Row): number {
+  let length = 0;
+  for (const cell of row) if (typeof cell === 'string' || cell instanceof Uint8Array) length += cell.length;
+  return length;
 }
 
 function binaryText(value: object): string {

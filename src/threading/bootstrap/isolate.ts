@@ -6,7 +6,7 @@ import { heap, ISOLATE } from '../../memory/index.ts';
 import '../index.ts';
 import { prepareHook, textOf } from '../except-hook.ts';
 import { type IsolateData, SEAT, settled, waitForThread } from '../nursery.ts';
-import { installOutput, writeWhole } from '../output.ts';
+import { installOutput, writeReport } from '../output.ts';
 import { endByExit, endUnsettled, fail, isEndedWait, isRunning, mayBeReused, runThread } from '../runner.ts';
 import { declareNoTests } from './node-test.ts';
 
@@ -37,7 +37,7 @@ process.on('uncaughtException', async (error) => {
   failing = true;
   await prepareHook();
   if (isRunning()) fail(error);
-  else writeWhole(2, `Uncaught in a thread that had ended:\n${textOf(error)}\n`);
+  else writeReport(`Uncaught in a thread that had ended:\n${textOf(error)}\n`);
   process.exit(1);
 });
 process.on('exit', endByExit);

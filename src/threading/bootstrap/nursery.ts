@@ -26,7 +26,7 @@ import {
   SEAT,
   settled,
 } from '../nursery.ts';
-import { writeWhole } from '../output.ts';
+import { writeReport } from '../output.ts';
 import { isPortMessage } from '../ports.ts';
 import { finish, nameOf } from '../record.ts';
 
@@ -118,7 +118,7 @@ function crash(record: number, failure: unknown, code: number): void {
   const text = `${nameOf(heap, record)} ${causeOfDeath(failure, code)}.`;
   const wanted = (heap.load(record + THREAD.FLAGS) & (THREAD_FLAG.TERMINATE | THREAD_FLAG.QUIET)) !== 0;
   // Before the end is told: who has joined the thread may end the process at once.
-  if (!wanted) writeWhole(2, `${text}\n`);
+  if (!wanted) writeReport(`${text}\n`);
   finish(heap, record, THREAD_OUTCOME.ERROR, new WorkerCrashedError(text, undefined, { cause: failure }));
 }
 

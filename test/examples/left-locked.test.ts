@@ -29,7 +29,10 @@ check('also when its isolate is no more', async () => {
   const { nativeId } = thread;
   await thread.result();
   await until(() => isolates(heap).every((row) => row.nativeId !== nativeId));
-  assert.deepEqual([lock.locked(), rlock.locked()], [true, true]);
+  // The RLock is nobody's to release now.
+  assert.deepEqual([lock.locked(), rlock.locked()], [true, false]);
+  using guard = rlock.tryAcquire();
+  assert.equal(guard?.abandoned, true);
   lock.release();
 });
 

@@ -200,7 +200,7 @@ describe('tasks that submit to their own executor', () => {
     check(`a tree of tasks on ${maxWorkers} worker(s), each awaiting its own`, async () => {
       await using pool = new ThreadPoolExecutor({ maxWorkers });
       assert.equal(await pool.submit(sent.fibonacci, pool, 8), 21);
-      assert.equal(pool.statistics().workers, maxWorkers);
+      assert.ok(pool.statistics().workers <= maxWorkers);
       // And it is an ordinary executor again.
       assert.deepEqual(await pool.map(square, [1, 2, 3]).toArray(), [1, 4, 9]);
     });

@@ -221,6 +221,9 @@ function end(outcome: number, result: unknown, stored = 0): void {
   finish(heap, record, outcome, result, stored);
 }
 
+/** An event loop that still has something for its next turn after so many of them is not waited for. */
+const MOST_TURNS = 100;
+
 /**
  * Whether the isolate that ran this thread may run another: nothing is left in its event loop, and nobody has asked
  * for its end. The order matters: the thread has ENDED before the flag is read here, and who terminates sets the flag
@@ -231,10 +234,15 @@ export async function mayBeReused(record: number): Promise<boolean> {
   const flags = heap.load(record + THREAD.FLAGS);
   heap.store(heap.descriptor + ISOLATE.THREAD, 0);
   if (flags & THREAD_FLAG.TERMINATE) return false;
-  await turn();
+  let left: string[] = [];
+  // What is left for the next turns of the event loop would run in the next thread's time, and fail in its name.
+  for (let turns = 0; turns < MOST_TURNS; turns++) {
+    await turn();
+    left = process.getActiveResourcesInfo();
+    if (!left.includes('Immediate')) break;
+  }
   // What its modules wait for may be among what has ended: the next thread finds them as new in another isolate.
-  if (waitsEnded) return false;
-  if (!process.getActiveResourcesInfo().every((name) => name === 'Immediate')) return false;
+  if (waitsEnded || left.length > 0) return false;
   abandonLate();
   // A parked isolate that dies has nothing to abandon: see `endByExit`.
   heap.renew();

@@ -220,7 +220,7 @@ async function mapped(executor: Executor, random: Random, plan: Plan): Promise<v
   else assert.equal(new Set(seen).size, seen.length, 'a map gave a result twice');
 }
 
-/** Waits for what nobody reads: the chunks of maps that were left. */
+/** Waits for what nobody reads: the chunks of maps that were left. Nothing but the counts says that they have ended. */
 async function allSettled(executor: Executor, futures: Future<unknown>[]): Promise<void> {
   const end = performance.now() + HANG_MS;
   for (;;) {

@@ -4,6 +4,7 @@ import { TimeoutError } from '../../src/errors.ts';
 import { heap, KIND } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
 import { Event, Lock, Once } from '../../src/sync/index.ts';
+import { blockUntil } from '../support/block-until.ts';
 import { check, rounds } from '../support/check.ts';
 import { settled, threadsOf, until } from '../support/threads.ts';
 import { describeWaits } from '../support/wait-contract.ts';
@@ -38,8 +39,7 @@ describeWaits({
       waiting: () => once.statistics().waiting,
       satisfy() {
         open.set();
-        // Without a turn of the event loop.
-        for (const nothing = new Event(); !once.done; nothing.waitSync({ timeout: 1 }));
+        blockUntil(() => once.done);
       },
       after: (outcome) => {
         assert.equal(outcome, 'done');

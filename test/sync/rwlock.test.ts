@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { heap, KIND } from '../../src/memory/index.ts';
+import { Queue } from '../../src/queue/index.ts';
 import { Event, type Guard, RWLock } from '../../src/sync/index.ts';
+import { blockUntil } from '../support/block-until.ts';
 import { check, rounds } from '../support/check.ts';
 import { settled, type TestThread, threadsOf, until } from '../support/threads.ts';
 import { describeWaits } from '../support/wait-contract.ts';
@@ -12,14 +14,6 @@ function words(count: number): { at: number; free(): void } {
   const block = heap.allocate(KIND.BLOB, count);
   heap.i32.fill(0, block + 2, block + 2 + count);
   return { at: block + 2, free: () => heap.release(block) };
-}
-
-/** Without a turn of the event loop. */
-function blockUntil(condition: () => boolean): void {
-  const nothing = new Event();
-  for (const end = performance.now() + 15_000; !condition(); nothing.waitSync({ timeout: 1 })) {
-    assert.ok(performance.now() < end, `never came: ${condition}`);
-  }
 }
 
 for (const side of ['read', 'write'] as const) {
@@ -111,21 +105,28 @@ check(
     const [held, open] = [new Event(), new Event()];
     const first = start('holdRead', lock, held, open);
     await held.wait();
-    const [wrote, next] = [new Event(), new Event()];
-    const writer = start('holdWrite', lock, wrote, next);
+    const log = new Queue<string>();
+    const gates = { write: new Event(), read: new Event() };
+    const enter = (side: 'read' | 'write'): TestThread => start('enterAndLog', lock, side, log, gates[side]);
+    const threads = [enter('write')];
     await until(() => lock.statistics().waitingWriters === 1);
     assert.equal(lock.tryRead(), undefined);
-    const readers = [start('readOnce', lock), start('readOnce', lock)];
+    threads.push(enter('read'), enter('read'));
     await until(() => lock.statistics().waitingReaders === 2);
-    const second = start('writeOnce', lock);
+    threads.push(enter('write'));
     await until(() => lock.statistics().waitingWriters === 2);
     open.set();
-    await wrote.wait();
     await first.result();
-    // The writer alone went on; who was told to look again is not counted for a moment.
-    await until(() => lock.statistics().waiting === 3);
-    next.set();
-    for (const thread of [...readers, second, writer]) assert.equal(await thread.result(), false);
+    // One of the writers, whichever; while it writes, nobody else.
+    assert.equal(await log.get(), 'write');
+    assert.equal(lock.statistics().readers, 0);
+    gates.write.set();
+    // Both readers, beside each other; the other writer, whose gate is open, must still wait.
+    assert.deepEqual([await log.get(), await log.get()], ['read', 'read']);
+    assert.deepEqual([lock.statistics().readers, log.qsize()], [2, 0]);
+    gates.read.set();
+    assert.equal(await log.get(), 'write');
+    for (const thread of threads) assert.equal(await thread.result(), false);
     assert.deepEqual(lock.statistics(), { waiting: 0, waitingReaders: 0, waitingWriters: 0, readers: 0 });
   },
 );

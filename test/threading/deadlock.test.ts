@@ -14,7 +14,6 @@ import {
   RLock,
   Semaphore,
   setDetectDeadlocks,
-  sleepSync,
   Thread,
   waits,
 } from '../../src/threading/index.ts';
@@ -346,8 +345,8 @@ describe('no DeadlockError', () => {
             using _a = locks[from].acquireSync();
             using _b = rlocks[from].acquireSync();
             using _c = rlocks[from].acquireSync();
-            // Now and then somebody keeps it longer than the first look takes: this hold is what the others must bear.
-            if (turns % 40 === 7) sleepSync(160);
+            // Now and then somebody keeps it until who waits for it has looked.
+            if (turns % 40 === 7 && locks[from].statistics().waiting > 0) untilLookedFor(addressOf(locks[from]));
           }
           using _d = condition.acquireSync();
           condition.notify();

@@ -1,5 +1,6 @@
 import { FixedQueue, Piscina } from 'piscina';
-import { type Adapter, type Bytes, chunksOf, holdWith } from './pool.ts';
+import { piscinaLike } from './by-name.ts';
+import type { Adapter } from './pool.ts';
 
 const MODES = ['sync', 'async', 'disabled'] as const;
 const SETTINGS = MODES.flatMap((atomics) =>
@@ -20,19 +21,6 @@ export const adapter: Adapter = {
       taskQueue: new FixedQueue(),
       ...SETTINGS[setting],
     });
-    const run = <R>(name: string, value: unknown): Promise<R> => pool.run(value, { name });
-    const all = <R>(name: string, values: unknown[]): Promise<R[]> =>
-      Promise.all(values.map((value) => run<R>(name, value)));
-    return {
-      empty: (value) => run('empty', value),
-      copy: (bytes) => run('echo', bytes),
-      // Its type knows only the newer form of postMessage.
-      move: (bytes) => pool.run(bytes, { name: 'give', transferList: [bytes.buffer] as never }) as Promise<Bytes>,
-      work: (turns) => run('work', turns),
-      mapItems: (numbers) => all('addOne', numbers),
-      mapChunks: async (numbers) => (await all<number[]>('addOneToEach', chunksOf(numbers))).flat(),
-      hold: (count) => holdWith(count, (cells) => run('hold', cells)),
-      close: () => pool.destroy(),
-    };
+    return piscinaLike(pool);
   },
 };

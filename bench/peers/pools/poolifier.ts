@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { FixedThreadPool } from 'poolifier';
-import { type Adapter, type Bytes, chunksOf, holdWith } from './pool.ts';
+import { byName } from './by-name.ts';
+import type { Adapter, Bytes } from './pool.ts';
 
 const SETTINGS = [{ enableTasksQueue: false }, { enableTasksQueue: true, tasksQueueOptions: { concurrency: 16 } }];
 
@@ -12,16 +13,12 @@ export const adapter: Adapter = {
   open(workers, setting) {
     const script = fileURLToPath(new URL('../tasks/poolifier.mjs', import.meta.url));
     const pool = new FixedThreadPool<unknown, unknown>(workers, script, { enableEvents: false, ...SETTINGS[setting] });
-    const run = <R>(name: string, value: unknown): Promise<R> => pool.execute(value, name) as Promise<R>;
-    const all = <R>(name: string, values: unknown[]): Promise<R[]> => pool.mapExecute(values, name) as Promise<R[]>;
     return {
-      empty: (value) => run('empty', value),
-      copy: (bytes) => run('echo', bytes),
+      ...byName(
+        (name, value) => pool.execute(value, name),
+        (name, values) => pool.mapExecute(values, name),
+      ),
       move: (bytes) => pool.execute(bytes, 'echo', undefined, [bytes.buffer]) as Promise<Bytes>,
-      work: (turns) => run('work', turns),
-      mapItems: (numbers) => all('addOne', numbers),
-      mapChunks: async (numbers) => (await all<number[]>('addOneToEach', chunksOf(numbers))).flat(),
-      hold: (count) => holdWith(count, (cells) => run('hold', cells)),
       close: () => pool.destroy(),
     };
   },

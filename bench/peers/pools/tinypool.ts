@@ -1,5 +1,6 @@
 import { Tinypool } from 'tinypool';
-import { type Adapter, type Bytes, chunksOf, holdWith } from './pool.ts';
+import { piscinaLike } from './by-name.ts';
+import type { Adapter } from './pool.ts';
 
 const SETTINGS = [
   { concurrentTasksPerWorker: 1, useAtomics: true },
@@ -19,19 +20,6 @@ export const adapter: Adapter = {
       maxThreads: workers,
       ...SETTINGS[setting],
     });
-    const run = <R>(name: string, value: unknown): Promise<R> => pool.run(value, { name });
-    const all = <R>(name: string, values: unknown[]): Promise<R[]> =>
-      Promise.all(values.map((value) => run<R>(name, value)));
-    return {
-      empty: (value) => run('empty', value),
-      copy: (bytes) => run('echo', bytes),
-      // Its type knows only the newer form of postMessage.
-      move: (bytes) => pool.run(bytes, { name: 'give', transferList: [bytes.buffer] as never }) as Promise<Bytes>,
-      work: (turns) => run('work', turns),
-      mapItems: (numbers) => all('addOne', numbers),
-      mapChunks: async (numbers) => (await all<number[]>('addOneToEach', chunksOf(numbers))).flat(),
-      hold: (count) => holdWith(count, (cells) => run('hold', cells)),
-      close: () => pool.destroy(),
-    };
+    return piscinaLike(pool);
   },
 };

@@ -6,7 +6,7 @@ import type { BatchOutcome } from '../../src/cli/backend.ts';
 import { ChunkSize } from '../../src/cli/chunk-size.ts';
 import { RecordSource } from '../../src/cli/inputs/record-source.ts';
 import { Pipeline } from '../../src/cli/pipeline.ts';
-import { Folder, telaio } from './telaio.ts';
+import { Folder, shell, telaio } from './telaio.ts';
 
 const deadline = { timeout: 20_000 };
 const MIB = 1024 * 1024;
@@ -78,3 +78,30 @@ test('a worker out of memory: the message says how to need less', deadline, asyn
   });
   assert.match(outcome.stderr, /^telaio: stdin, one of the lines 1 to 3: HeapExhaustedError: .* --chunk 1\)\n$/);
 });
+
+test(
+  'a heap that is too small: how much it lacks, for what, how to raise it; what was stored stays',
+  deadline,
+  async () => {
+    using folder = new Folder();
+    folder.file('blow-up.ts', 'export default (line: string) => "y".repeat(Number(line));');
+    const { code, stderr } = await shell(
+      '(seq 1000 1000 20000; echo 30000000; seq 5) | TELAIO_HEAP=16MiB telaio map blow-up.ts --to out.ndjson --chunk 4',
+      folder.path,
+    );
+    assert.equal(code, 1);
+    const message = 'The shared heap has no room for 28.6MiB more for binary data: [\\d.]+MiB of 16MiB are in use\\.';
+    const raise = 'start with a larger heap: TELAIO_HEAP=32MiB\\.';
+    assert.match(
+      stderr,
+      new RegExp(
+        `^telaio: stdin, one of the lines 21 to 24: HeapExhaustedError: ${message} .*${raise}.*--chunk 1\\)\n$`,
+      ),
+    );
+    const stored = folder.read('out.ndjson').split('\n').slice(0, -1);
+    assert.deepEqual(
+      stored.map((line) => JSON.parse(line).length),
+      Array.from({ length: 20 }, (_, at) => 1000 * (at + 1)),
+    );
+  },
+);

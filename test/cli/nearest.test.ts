@@ -1,9 +1,11 @@
 /** The main job in small: the example on its own, and through the command line into a table. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { parse } from 'csv-parse/sync';
 import { nearest, type ZipCode } from '../../examples/nearest-airport.ts';
 import { Folder, telaio } from './telaio.ts';
@@ -37,4 +39,17 @@ test('ZIP codes keep their zeros, distances their last digit', deadline, async (
     rows.map((row) => ({ ...row })),
     expected,
   );
+});
+
+test('npm start: all the records, and the mean distance of the plain program to the last digit', {
+  timeout: 60_000,
+}, async () => {
+  const results: string[][] = [];
+  for (const program of ['scripts/start.ts', 'bench/nearest-single.ts']) {
+    const file = fileURLToPath(new URL(`../../${program}`, import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, [file]);
+    results.push(stdout.split('\n').filter((line) => /^(records {2}|mean distance)/.test(line)));
+  }
+  assert.deepEqual(results[0], ['records        42,049', 'mean distance  17.803846 km']);
+  assert.deepEqual(results[1], results[0]);
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { symlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { SqliteSink } from '../../src/cli/sinks/sqlite.ts';
-import { Folder, mapTo, rowsOf } from './telaio.ts';
+import { Folder, mapTo, rowsOf, shell } from './telaio.ts';
 
 const deadline = { timeout: 20_000 };
 
@@ -171,6 +171,34 @@ test('a full disk: one line that says so, exit code 1', deadline, async () => {
     symlinkSync('/dev/full', path);
     const { code, stderr } = await mapTo(folder, path, 'record', [1, 2, 3]);
     assert.deepEqual([code, stderr], [1, `telaio: can't write ${path}: no space left on the device (ENOSPC)\n`]);
+  }
+});
+
+test('a file that may not grow any more, in the middle of a run: whole batches are left', deadline, async () => {
+  using folder = new Folder();
+  folder.file('wide.ts', 'export default (line: string) => ({ n: Number(line), text: "x".repeat(200) });');
+  const tooLarge = 'the file would become larger than allowed (EFBIG)';
+  for (const [to, message] of [
+    ['out.ndjson', `out.ndjson: ${tooLarge}`],
+    ['out.csv', `out.csv: ${tooLarge}`],
+    ['sqlite:out.db#t', 'out.db#t: disk I/O error'],
+  ]) {
+    const command = `ulimit -f 256; seq 20000 | telaio map wide.ts --to '${to}' --chunk 100`;
+    const { code, stderr } = await shell(command, folder.path);
+    assert.deepEqual([code, stderr], [1, `telaio: can't write ${message}\n`]);
+  }
+  const lines = (name: string): string[] => folder.read(name).split('\n').slice(0, -1);
+  const numbers = [
+    lines('out.ndjson').map((line) => JSON.parse(line).n),
+    lines('out.csv').slice(1).map((line) => Number.parseInt(line, 10)),
+    rowsOf(folder.at('out.db'), 'SELECT n FROM t ORDER BY rowid').map(({ n }) => n),
+  ];
+  for (const stored of numbers) {
+    assert.ok(stored.length >= 100 && stored.length % 100 === 0, `${stored.length} stored`);
+    assert.deepEqual(
+      stored,
+      stored.map((_, at) => at + 1),
+    );
   }
 });
 

@@ -190,7 +190,9 @@ test('a file that may not grow any more, in the middle of a run: whole batches a
   const lines = (name: string): string[] => folder.read(name).split('\n').slice(0, -1);
   const numbers = [
     lines('out.ndjson').map((line) => JSON.parse(line).n),
-    lines('out.csv').slice(1).map((line) => Number.parseInt(line, 10)),
+    lines('out.csv')
+      .slice(1)
+      .map((line) => Number.parseInt(line, 10)),
     rowsOf(folder.at('out.db'), 'SELECT n FROM t ORDER BY rowid').map(({ n }) => n),
   ];
   for (const stored of numbers) {

@@ -14,7 +14,7 @@ import {
   loadValue,
   SharedObject,
   storeValue,
-  wrap,
+  wrapCounting,
 } from '../memory/index.ts';
 import { type PriorityQueue, Queue } from '../queue/index.ts';
 import { Thread } from '../threading/index.ts';
@@ -149,9 +149,7 @@ export class ExecutorRecord extends SharedObject {
   }
 
   #object(offset: number): SharedObject {
-    const address = this.word(offset);
-    this[HEAP].retain(address);
-    return wrap(this[HEAP], address);
+    return wrapCounting(this[HEAP], this.word(offset));
   }
 }
 

@@ -16,7 +16,7 @@ import {
   TASK,
   TASK_FLAG,
   TASK_STATE,
-  wrap,
+  wrapCounting,
 } from '../memory/index.ts';
 import type { PriorityQueue, Queue } from '../queue/index.ts';
 import { runWith } from './context.ts';
@@ -193,8 +193,7 @@ function outcomesOf(task: number, own: Queue<Outcome>): Queue<Outcome> {
   if (address === 0) return own;
   let outcomes = replies.get(address);
   if (outcomes === undefined) {
-    heap.retain(address);
-    outcomes = wrap(heap, address) as Queue<Outcome>;
+    outcomes = wrapCounting(heap, address) as Queue<Outcome>;
     // Each holds a count of its queue, whose address is nobody else's as long as it stands here.
     if (replies.size >= MOST_REPLIES) replies.clear();
     replies.set(address, outcomes);

@@ -2,7 +2,7 @@
 import type { Heap } from './heap.ts';
 import { BLOB } from './layout.ts';
 import { takeArrived } from './moved.ts';
-import { wrap } from './objects.ts';
+import { wrapCounting } from './objects.ts';
 import { Sealed } from './sealed.ts';
 import {
   classCodec,
@@ -243,16 +243,14 @@ export class Decoder {
 
   #handle(): object {
     const address = this.heap.i32[this.#refs + this.#varint()];
-    this.heap.retain(address);
-    return wrap(this.heap, address);
+    return wrapCounting(this.heap, address);
   }
 
   #instance(): object {
     const slot = this.#objects.push(undefined) - 1;
     const address = this.heap.i32[this.#refs + this.#varint()];
     const cls = this.#read() as never;
-    this.heap.retain(address);
-    const object = wrap(this.heap, address, cls);
+    const object = wrapCounting(this.heap, address, cls);
     this.#objects[slot] = object;
     // The tag of its own properties, which are no object of their own.
     this.#at++;

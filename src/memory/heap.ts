@@ -37,7 +37,7 @@ import { ThreadMemory } from './thread-memory.ts';
 export type Destructor = (heap: Heap, address: number) => void;
 
 const destructors: (Destructor | undefined)[] = [];
-const kindNames: string[] = Object.keys(KIND).map((name) => name.toLowerCase());
+export const kindNames: string[] = Object.keys(KIND).map((name) => name.toLowerCase());
 
 export function defineDestructor(kind: Kind, destructor: Destructor): void {
   destructors[kind] = destructor;
@@ -114,12 +114,10 @@ export class Heap extends ThreadMemory {
   }
 
   /** A block with room for `words` of payload, of count 1; its payload holds whatever was there before. */
-  allocate(kind: Kind, words: number, purpose?: string): number {
+  allocate(kind: Kind, words: number, purpose = kindNames[kind]): number {
     const bytes = (BLOCK.PAYLOAD + words) * WORD_BYTES;
     const address =
-      bytes <= SMALL_LIMIT_BYTES
-        ? this.#allocateSmall(classOf(bytes), kind)
-        : this.#allocateLarge(bytes, purpose ?? kindNames[kind]);
+      bytes <= SMALL_LIMIT_BYTES ? this.#allocateSmall(classOf(bytes), purpose) : this.#allocateLarge(bytes, purpose);
     this.i32[address + BLOCK.KIND] = kind;
     // Plain: the address isn't public yet. Whatever publishes it (a slot's or field's atomic store) publishes this too.
     this.i32[address + BLOCK.COUNT] = 1;
@@ -136,6 +134,23 @@ export class Heap extends ThreadMemory {
 
   release(address: number): void {
     if (this.add(address + BLOCK.COUNT, -1) === 1) this.#destroy(address);
+  }
+
+  /**
+   * As `retain`, and the address is written into a word of the holdings, from which the reaper would give the count back.
+   * In one go: a thread is killed only where a function is called, or a loop turns.
+   */
+  retainInto(address: number, word: number): void {
+    Atomics.add(this.i32, address + BLOCK.COUNT, 1);
+    this.i32[word] = address;
+  }
+
+  /** Gives the count back that stands in a word of the holdings, which is 0 then. In one go likewise. */
+  releaseFrom(word: number): void {
+    const address = this.i32[word];
+    const before = Atomics.sub(this.i32, address + BLOCK.COUNT, 1);
+    this.i32[word] = 0;
+    if (before === 1) this.#destroy(address);
   }
 
   #destroy(address: number): void {
@@ -166,12 +181,12 @@ export class Heap extends ThreadMemory {
     if (++i32[cache + 1] >= 2 * BATCH[index]) this.#handOver(index, cache);
   }
 
-  #allocateSmall(index: number, kind: Kind): number {
+  #allocateSmall(index: number, purpose: string): number {
     const cache = this.descriptor + ISOLATE.CACHES + index * 2;
     const { i32 } = this;
     let address = i32[cache];
     if (address === 0) {
-      this.#refill(index, cache, kind);
+      this.#refill(index, cache, purpose);
       address = i32[cache];
     }
     i32[cache] = i32[address + FREE_BLOCK.NEXT];
@@ -185,7 +200,7 @@ export class Heap extends ThreadMemory {
   }
 
   /** Takes a batch from the class's stack, or cuts a new page. */
-  #refill(index: number, cache: number, kind: Kind): void {
+  #refill(index: number, cache: number, purpose: string): void {
     const { i32 } = this;
     const head = (SUPER.CLASS_STACKS >> 1) + index;
     for (;;) {
@@ -201,7 +216,7 @@ export class Heap extends ThreadMemory {
         return;
       }
     }
-    const page = this.pages.claim(1, -(index + 1), kindNames[kind]);
+    const page = this.pages.claim(1, -(index + 1), purpose);
     const step = CLASS_BYTES[index] / WORD_BYTES;
     const count = Math.trunc(PAGE_WORDS / step);
     for (let block = 0; block < count; block++) {

@@ -25,11 +25,15 @@ export {
   LET_GO,
   letGo,
   note,
+  noteCounting,
+  noteNew,
   PUBLISH,
   SharedObject,
   sweepLingering,
   unhold,
   wrap,
+  wrapCounting,
+  wrapNoted,
   wrapperAt,
 } from './objects.ts';
 export { checkFunction, checkOptions, deadlineIn, nearest, refusal, refuseArguments, SYNC } from './options.ts';

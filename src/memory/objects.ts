@@ -9,7 +9,7 @@
 import { inspect } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { DisposedError } from '../errors.ts';
-import { type Destructor, defineDestructor, type Heap } from './heap.ts';
+import { type Destructor, defineDestructor, type Heap, kindNames } from './heap.ts';
 import { BLOCK, HOLDINGS, ISOLATE, KIND, type Kind } from './layout.ts';
 import { endWaits } from './parking.ts';
 import { heap as threadHeap } from './thread-heap.ts';
@@ -23,7 +23,7 @@ export const PUBLISH: unique symbol = Symbol('telaio.publish');
 const SLOT: unique symbol = Symbol('telaio.slot');
 
 type Class = abstract new (...args: never[]) => SharedObject;
-type Adoption = { heap: Heap; address: number };
+type Adoption = { heap: Heap; slot: number };
 
 /** Set while `adopt` runs a constructor: the wrapper stands for an existing record. */
 let adoption: Adoption | undefined;
@@ -40,16 +40,25 @@ export abstract class SharedObject implements Disposable {
     adoption = undefined;
     if (adopted) {
       this[HEAP] = adopted.heap;
-      this[AT] = adopted.address;
-      this[SLOT] = hold(this, adopted.address);
+      this[AT] = adopted.heap.i32[adopted.slot];
+      this[SLOT] = adopted.slot;
+      hold(this, adopted.slot);
       return;
     }
     const heap = threadHeap;
-    const address = heap.allocate(kind, words);
+    const slot = noteNew(kind, words);
+    const address = heap.i32[slot];
+    try {
+      init(heap, address);
+    } catch (error) {
+      letGo(slot);
+      throw error;
+    }
+    heap.i32[address + BLOCK.KIND] = kind;
     this[HEAP] = heap;
     this[AT] = address;
-    init(heap, address);
-    this[SLOT] = hold(this, address);
+    this[SLOT] = slot;
+    hold(this, slot);
   }
 
   /** Whether this constructor call adopts an existing record: what a subclass makes anew then must not be made. */
@@ -183,9 +192,20 @@ export function addressOf(object: SharedObject): number {
  * when the caller knows better than the record's kind.
  */
 export function wrap(heap: Heap, address: number, cls?: Class): SharedObject {
+  return wrapNoted(heap, note(address), cls);
+}
+
+/** As `wrap`, with a count of its own: somebody else keeps the record meanwhile. */
+export function wrapCounting(heap: Heap, address: number, cls?: Class): SharedObject {
+  return wrapNoted(heap, noteCounting(address), cls);
+}
+
+/** As `wrap`, for a count that stands in an entry of the holdings, which the wrapper takes over. */
+export function wrapNoted(heap: Heap, slot: number, cls?: Class): SharedObject {
+  const address = heap.i32[slot];
   const known = wrappers.get(address)?.deref();
   if (known) {
-    heap.release(address);
+    letGo(slot);
     // Met before by its address alone, which doesn't tell the user's subclass.
     if (cls !== undefined && known.constructor !== cls && cls.prototype instanceof known.constructor) {
       Object.setPrototypeOf(known, cls.prototype);
@@ -194,12 +214,13 @@ export function wrap(heap: Heap, address: number, cls?: Class): SharedObject {
   }
   const base = classes[heap.kind(address)];
   if (!base) {
+    letGo(slot);
     throw new TypeError(
       `A shared object of kind ${heap.kind(address)} has arrived whose module isn't loaded here: import 'telaio' first.`,
     );
   }
   const wanted = cls ?? choosers[heap.kind(address)]?.(heap, address) ?? base;
-  adoption = { heap, address };
+  adoption = { heap, slot };
   try {
     // A class without a constructor of its own is constructed for real, which makes its private members too. Else only
     // the library's constructor runs, with the prototype of the class that is wanted: the user's has run once already,
@@ -209,6 +230,8 @@ export function wrap(heap: Heap, address: number, cls?: Class): SharedObject {
     wrappers.set(address, new WeakRef(object));
     return object;
   } finally {
+    // Not taken up: a constructor in between has thrown.
+    if (adoption !== undefined) letGo(slot);
     adoption = undefined;
   }
 }
@@ -315,23 +338,21 @@ export function sweepLingering(): void {
   }
 }
 
-/**
- * Writes a count of the record, which the caller has taken, into the holdings of this isolate: it is given back when
- * `object` is collected (and by the reaper). For wrappers, and for views into a record.
- */
-export function hold(object: object, address: number): number {
-  const slot = note(address);
+/** The count in this entry of the holdings is given back when `object` is collected. For wrappers, and for views. */
+export function hold(object: object, slot: number): void {
   collector.register(object, slot, object);
-  return slot;
 }
 
-/** Gives a count that `hold` wrote down back at once. */
+/** Gives a count that `hold` looks after back at once. */
 export function unhold(object: object, slot: number): void {
   collector.unregister(object);
   letGo(slot);
 }
 
-/** As `hold`, for a count that no object stands for: give it back with `letGo`. */
+/**
+ * Writes a count of a record, which the caller has taken, into the holdings of this isolate: the reaper gives it back
+ * should the thread die. The entry; give the count back with `letGo`.
+ */
 export function note(address: number): number {
   if (free.length === 0) grow();
   const slot = free.pop()!;
@@ -339,13 +360,32 @@ export function note(address: number): number {
   return slot;
 }
 
+/** As `note`, with a count that it takes: somebody else keeps the record meanwhile. */
+export function noteCounting(address: number): number {
+  const slot = note(0);
+  threadHeap.retainInto(address, slot);
+  return slot;
+}
+
+/**
+ * The entry of a new record, which is a blob without a destructor until the caller, having filled it, gives it its kind:
+ * so of a thread that dies meanwhile nothing is left.
+ */
+export function noteNew(kind: Kind, words: number, purpose = kindNames[kind]): number {
+  const slot = note(0);
+  try {
+    threadHeap.i32[slot] = threadHeap.allocate(KIND.BLOB, words, purpose);
+    return slot;
+  } catch (error) {
+    free.push(slot);
+    throw error;
+  }
+}
+
 /** Gives a count in the holdings back. */
 export function letGo(slot: number): void {
-  const address = threadHeap.i32[slot];
-  // First out of the table, then released: the reaper must not release it a second time.
-  threadHeap.i32[slot] = 0;
+  threadHeap.releaseFrom(slot);
   free.push(slot);
-  threadHeap.release(address);
 }
 
 function grow(): void {

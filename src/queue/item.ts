@@ -65,7 +65,7 @@ export function prepareForSlot(value: unknown): number | Parcel {
 export function drop(item: Item): void {
   if (typeof item === 'number') return;
   if (item instanceof Ranked) drop(item.value);
-  else if (item instanceof Parcel) discardInHand(threadHeap, item.message, item.entry);
+  else if (item instanceof Parcel) discardInHand(threadHeap, item.entry);
   else discard(item);
 }
 
@@ -91,12 +91,11 @@ export function open(heap: Heap, message: number, entry: number): unknown {
   try {
     return loadValue(heap, message);
   } finally {
-    discardInHand(heap, message, entry);
+    discardInHand(heap, entry);
   }
 }
 
-export function discardInHand(heap: Heap, message: number, entry: number): void {
-  heap.i32[entry] = 0;
+export function discardInHand(heap: Heap, entry: number): void {
+  heap.releaseFrom(entry);
   entries.push(entry);
-  heap.release(message);
 }

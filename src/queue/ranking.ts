@@ -197,7 +197,7 @@ function grow(heap: Heap, at: number, old: number): number {
   i32.copyWithin(slotOf(heap, made, 0), slots, slots + capacity * RANKED_SLOT.WORDS);
   heap.store(at + QUEUE.ITEMS, made);
   i32[entry] = old;
-  discardInHand(heap, old, entry);
+  discardInHand(heap, entry);
   return made;
 }
 

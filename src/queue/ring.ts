@@ -400,7 +400,7 @@ function grow(heap: Heap, at: number, old: number, words: number): number {
   } finally {
     unlockMutex(heap, at + QUEUE.GET_MUTEX);
   }
-  discardInHand(heap, old, entry);
+  discardInHand(heap, entry);
   return ring;
 }
 

@@ -26,5 +26,5 @@ export function openFound(heap: Heap, { number, message, entry }: Found): unknow
 }
 
 export function discardFound(heap: Heap, { message, entry }: Found): void {
-  if (message !== 0) discardInHand(heap, message, entry);
+  if (message !== 0) discardInHand(heap, entry);
 }

@@ -82,7 +82,7 @@ function grow(heap: Heap, at: number, old: number): number {
   i32.copyWithin(made + STACK.SLOTS, old + STACK.SLOTS, old + STACK.SLOTS + capacity * SLOT.WORDS);
   heap.store(at + QUEUE.ITEMS, made);
   i32[entry] = old;
-  discardInHand(heap, old, entry);
+  discardInHand(heap, entry);
   return made;
 }
 

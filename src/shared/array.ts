@@ -4,7 +4,7 @@
  *
  * A view holds the record for itself, so it stays good after the object it came from was disposed or collected.
  */
-import { type Heap, hold } from '../memory/index.ts';
+import { type Heap, hold, noteCounting } from '../memory/index.ts';
 import { type Field, FieldType, placeOf, type Spec, shown, wrongType } from './field-type.ts';
 import { Scalar, type ViewConstructor } from './scalars.ts';
 
@@ -37,8 +37,7 @@ export class FixedArray<V extends View> extends FieldType<V, ArrayLike<Element>,
 
   load(heap: Heap, at: number, { offset }: Field): V {
     const view = new this.#element.view!(heap.buffer, at * 4 + offset, this.#length);
-    heap.retain(at);
-    hold(view, at);
+    hold(view, noteCounting(at));
     return lasting(view) as V;
   }
 

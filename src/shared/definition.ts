@@ -6,7 +6,7 @@
  * that hold counts are listed there as plain numbers: whoever drops a record's last count finds them without the
  * class, and without any JavaScript of the program's.
  */
-import { BLOCK, DEFINITION, type Heap, KIND, STRUCT, SUPER } from '../memory/index.ts';
+import { BLOCK, DEFINITION, type Heap, KIND, type Kind, STRUCT, SUPER } from '../memory/index.ts';
 import { fall } from './falling.ts';
 import type { Field, FieldType, Spec } from './field-type.ts';
 
@@ -42,15 +42,12 @@ export class Definition {
   }
 
   /** Fills a new record: zeroes, then what is given. Gives the record back when that fails. */
-  fill(heap: Heap, at: number, given: Record<string, unknown>, owner: object): void {
+  fill(heap: Heap, at: number, kind: Kind, given: Record<string, unknown>, owner: object): void {
     for (let word = at + BLOCK.PAYLOAD, end = at + this.words; word < end; word++) heap.i32[word] = 0;
     heap.i32[at + STRUCT.TYPE] = this.addressIn(heap);
-    try {
-      for (const field of this.fields) field.type.init(heap, at, field, given[field.name], owner);
-    } catch (error) {
-      heap.release(at);
-      throw error;
-    }
+    // From here on its destructor can tell what it holds.
+    heap.i32[at + BLOCK.KIND] = kind;
+    for (const field of this.fields) field.type.init(heap, at, field, given[field.name], owner);
   }
 
   /** As one would declare it. */

@@ -19,13 +19,15 @@ import {
   isLibraryClass,
   KIND,
   kindOfClass,
+  letGo,
   loadValue,
   lockMutex,
+  noteCounting,
   SharedObject,
   STRUCT,
   storeValue,
   unlockMutex,
-  wrap,
+  wrapNoted,
 } from '../memory/index.ts';
 import { type Field, FieldType, placeOf, type Spec, shown, wrongType } from './field-type.ts';
 
@@ -55,15 +57,20 @@ function slotFor(heap: Heap, object: SharedObject, declared: SharedClass | undef
   return storeValue(heap, object);
 }
 
-/** The object that a word stands for; takes over the count that the caller has taken of it. */
-function objectOf(heap: Heap, slot: number, declared: SharedClass | undefined): SharedObject {
-  if (heap.kind(slot) !== KIND.MESSAGE) {
-    return wrap(heap, slot, declared !== undefined && !isLibraryClass(declared) ? declared : undefined);
+/** The object that a word stood for, of which the caller has written a count down. */
+function objectOf(heap: Heap, noted: number, declared: SharedClass | undefined): SharedObject {
+  if (heap.kind(heap.i32[noted]) !== KIND.MESSAGE) {
+    return wrapNoted(heap, noted, declared !== undefined && !isLibraryClass(declared) ? declared : undefined);
   }
+  return valueIn(heap, noted) as SharedObject;
+}
+
+/** The value of a message, of which the caller has written a count down. */
+function valueIn(heap: Heap, noted: number): unknown {
   try {
-    return loadValue(heap, slot) as SharedObject;
+    return loadValue(heap, heap.i32[noted]);
   } finally {
-    heap.release(slot);
+    letGo(noted);
   }
 }
 
@@ -76,14 +83,14 @@ function unknownClass(owner: string, name: string): RuntimeError {
   );
 }
 
-/** Counts the address in an exchangeable word and returns it, or 0. */
+/** Counts the address in an exchangeable word and writes that down: the entry of the holdings; 0 when there is none. */
 function takeCount(heap: Heap, at: number, word: number): number {
   const mutex = at + STRUCT.MUTEX;
   lockMutex(heap, mutex);
   const slot = heap.i32[word];
-  if (slot !== 0) heap.retain(slot);
+  const noted = slot === 0 ? 0 : noteCounting(slot);
   unlockMutex(heap, mutex);
-  return slot;
+  return noted;
 }
 
 /** Puts an address, with its count, into an exchangeable word. */
@@ -145,8 +152,7 @@ export class Made extends Held<SharedObject, SharedObject, 'fixed'> {
     if (!this.#cls && this.#spec?.[2] && heap.kind(slot) !== KIND.MESSAGE) {
       throw unknownClass(field.name, this.#spec[2]);
     }
-    heap.retain(slot);
-    return objectOf(heap, slot, this.#cls);
+    return objectOf(heap, noteCounting(slot), this.#cls);
   }
 
   store(_heap: Heap, _at: number, field: Field, _value: unknown, owner: object): never {
@@ -210,14 +216,14 @@ export class Ref extends Held<SharedObject | null, SharedObject | null, 'value'>
   }
 
   load(heap: Heap, at: number, field: Field): SharedObject | null {
-    const slot = takeCount(heap, at, at + (field.offset >> 2));
-    if (slot === 0) return null;
+    const noted = takeCount(heap, at, at + (field.offset >> 2));
+    if (noted === 0) return null;
     const unknown = this.#spec?.[0] === 'lazy' ? 'of its own' : this.#spec?.[2];
-    if (unknown && heap.kind(slot) !== KIND.MESSAGE) {
-      heap.release(slot);
+    if (unknown && heap.kind(heap.i32[noted]) !== KIND.MESSAGE) {
+      letGo(noted);
       throw unknownClass(field.name, unknown);
     }
-    return objectOf(heap, slot, this.#declared());
+    return objectOf(heap, noted, this.#declared());
   }
 
   store(heap: Heap, at: number, field: Field, value: SharedObject | null, owner: object): void {
@@ -259,13 +265,8 @@ export class Any extends Held<unknown, unknown, 'value'> {
   }
 
   load(heap: Heap, at: number, field: Field): unknown {
-    const message = takeCount(heap, at, at + (field.offset >> 2));
-    if (message === 0) return undefined;
-    try {
-      return loadValue(heap, message);
-    } finally {
-      heap.release(message);
-    }
+    const noted = takeCount(heap, at, at + (field.offset >> 2));
+    return noted === 0 ? undefined : valueIn(heap, noted);
   }
 
   store(heap: Heap, at: number, field: Field, value: unknown, _owner: object): void {

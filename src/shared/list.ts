@@ -1,6 +1,17 @@
 /** A list that threads share: see chunks.ts for how it stands in memory and is read without a lock. */
 import '../functions/message-codec.ts';
-import { AT, defineAbandon, defineKind, HEAP, KIND, LIST, letGo, note, SharedObject } from '../memory/index.ts';
+import {
+  AT,
+  defineAbandon,
+  defineKind,
+  HEAP,
+  KIND,
+  LIST,
+  letGo,
+  note,
+  noteCounting,
+  SharedObject,
+} from '../memory/index.ts';
 import {
   append,
   type Boxed,
@@ -241,10 +252,7 @@ export class SharedList<T = unknown> extends SharedObject implements Iterable<T>
       if (index < 0 || index >= length) return PAST_END;
       boxed = boxedAt(heap, at, index);
       const message = messageOf(boxed);
-      if (message !== 0) {
-        heap.retain(message);
-        held = note(message);
-      }
+      if (message !== 0) held = noteCounting(message);
     } finally {
       unlockList(heap, at);
     }

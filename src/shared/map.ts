@@ -18,7 +18,7 @@ import {
   MAP,
   MAP_PORTION,
   MAP_SLOT,
-  note,
+  noteCounting,
   SharedObject,
   STRIPE,
   STRIPES_OF_A_MAP,
@@ -252,8 +252,7 @@ export class SharedMap<K extends MapKey = MapKey, V = unknown> extends SharedObj
       const slot = slotOf(heap, stripe, key);
       if (slot === 0) return ABSENT;
       entry = heap.i32[slot + MAP_SLOT.ADDRESS];
-      heap.retain(entry);
-      held = note(entry);
+      held = noteCounting(entry);
     } finally {
       unlockStripe(heap, stripe);
     }

@@ -1,13 +1,13 @@
 /** What an iteration holds of a map at a time: the entries of one stripe, in a block that gives them back with itself. */
-import { defineDestructor, type Heap, KIND, MAP_PORTION } from '../memory/index.ts';
+import { BLOCK, defineDestructor, type Heap, KIND, MAP_PORTION, noteNew } from '../memory/index.ts';
 import { fall } from './falling.ts';
 import { Held } from './hold.ts';
 
 class Portion extends Held {
   readonly #heap: Heap;
 
-  constructor(heap: Heap, address: number) {
-    super(address);
+  constructor(heap: Heap, slot: number) {
+    super(heap, slot);
     this.#heap = heap;
   }
 
@@ -30,10 +30,12 @@ class Portion extends Held {
 /** A portion with room for `room` entries and none in it. */
 export function createPortion(heap: Heap, room: number): Held {
   const words = MAP_PORTION.ENTRIES - MAP_PORTION.COUNT + room;
-  const at = heap.allocate(KIND.MAP_PORTION, words, 'an iteration over a SharedMap');
+  const slot = noteNew(KIND.MAP_PORTION, words, 'an iteration over a SharedMap');
+  const at = heap.i32[slot];
   heap.i32.fill(0, at + MAP_PORTION.COUNT, at + MAP_PORTION.ENTRIES + room);
   heap.i32[at + MAP_PORTION.COUNT] = room;
-  return new Portion(heap, at);
+  heap.i32[at + BLOCK.KIND] = KIND.MAP_PORTION;
+  return new Portion(heap, slot);
 }
 
 export function* entriesOf(heap: Heap, portion: number): Generator<number, undefined, undefined> {

@@ -42,7 +42,7 @@ export abstract class Struct extends SharedObject {
     if (initial !== undefined && !SharedObject.adopting()) checkNames(new.target.name, definition, initial);
     const { prototype } = new.target;
     super(KIND.STRUCT, definition.words - BLOCK.PAYLOAD, (heap, at) =>
-      definition.fill(heap, at, (initial ?? {}) as Record<string, unknown>, prototype),
+      definition.fill(heap, at, KIND.STRUCT, (initial ?? {}) as Record<string, unknown>, prototype),
     );
     if (this[HEAP].i32[this[AT] + STRUCT.TYPE] !== definition.addressIn(this[HEAP])) this.#mismatch(definition);
   }

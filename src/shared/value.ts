@@ -24,7 +24,7 @@ export class Value<T> extends SharedObject {
     const definition = SharedObject.adopting() ? undefined : definitionFor(type);
     const { prototype } = new.target;
     super(KIND.VALUE, (definition?.words ?? BLOCK.PAYLOAD) - BLOCK.PAYLOAD, (heap, at) =>
-      definition!.fill(heap, at, { value: initial }, prototype),
+      definition!.fill(heap, at, KIND.VALUE, { value: initial }, prototype),
     );
     const { fields } = definition ?? definitionAt(this[HEAP], this[HEAP].i32[this[AT] + STRUCT.TYPE]);
     [this.#value, this.#lockField] = fields as [Field, Field];

@@ -39,7 +39,7 @@ import {
   letGo,
   loadValue,
   lockMutex,
-  note,
+  noteCounting,
   heap as ownHeap,
   pack,
   park,
@@ -252,17 +252,15 @@ export class Barrier extends SharedObject {
   /** Comes to the round that is filling; undefined while the last one's action runs. Throws when the barrier is broken. */
   #arrive(): Stay | undefined {
     const heap = this[HEAP];
-    heap.retain(this[AT]);
-    const slots: number[] = [note(this[AT])];
+    const slots: number[] = [noteCounting(this[AT])];
     try {
       const stay = this.#locked((current): Stay | undefined => {
         let state = heap.load(current + ROUND.STATE);
         if (state === ACTING) return undefined;
         const round = state === PASSED ? this.#replace(current) : current;
-        heap.retain(round);
         // From here on our death breaks the round. Tempting and wrong: after we are counted; the others would wait for one
         // that is no more.
-        slots.unshift(note(round));
+        slots.unshift(noteCounting(round));
         state = this.#count(round);
         if (state === BROKEN) throw this.#brokenError('it is broken, and reset() makes it usable again');
         return { round, slots: slots as [number, number], last: state + 1 === this.parties };

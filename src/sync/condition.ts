@@ -13,6 +13,7 @@ import {
   AT,
   abandon,
   addressOf,
+  BLOCK,
   CONDITION,
   checkFunction,
   deadlineIn,
@@ -23,7 +24,8 @@ import {
   initSpot,
   KIND,
   letGo,
-  note,
+  noteCounting,
+  noteNew,
   park,
   parkSync,
   rouse,
@@ -35,6 +37,7 @@ import {
   type WaitOptions,
   wake,
   wrap,
+  wrapCounting,
 } from '../memory/index.ts';
 import type { Guard } from './guard.ts';
 import { Lock } from './lock.ts';
@@ -71,9 +74,7 @@ export class Condition extends SharedObject {
   get lock(): Mutual {
     if (!this.#lock) {
       const heap = this[HEAP];
-      const address = heap.i32[this[AT] + CONDITION.LOCK];
-      heap.retain(address);
-      this.#lock = wrap(heap, address) as Mutual;
+      this.#lock = wrapCounting(heap, heap.i32[this[AT] + CONDITION.LOCK]) as Mutual;
     }
     return this.#lock;
   }
@@ -240,16 +241,16 @@ export class Condition extends SharedObject {
     const heap = this[HEAP];
     const { i32 } = heap;
     const at = this[AT];
-    const waiter = heap.allocate(KIND.WAITER, WAITER.WORDS - 2);
-    heap.retain(waiter);
+    const slot = noteNew(KIND.WAITER, WAITER.WORDS - 2);
+    const waiter = i32[slot];
     i32[waiter + WAITER.STATE] = WAITING;
     i32[waiter + WAITER.OWNER] = heap.ident;
     i32[waiter + WAITER.NEXT] = 0;
     i32[waiter + WAITER.CONDITION] = at;
     initSpot(heap, waiter + WAITER.SPOT);
-    // Now that it is filled: the reaper reads what stands in the holdings.
-    const slot = note(waiter);
-    // In one go, with no call in which the thread could be killed.
+    // In one go, with no call in which the thread could be killed. From here on the reaper looks into it.
+    i32[waiter + BLOCK.KIND] = KIND.WAITER;
+    i32[waiter + BLOCK.COUNT] = 2;
     const tail = i32[at + CONDITION.TAIL];
     if (tail === 0) i32[at + CONDITION.HEAD] = waiter;
     else i32[tail + WAITER.NEXT] = waiter;
@@ -292,8 +293,7 @@ export class Condition extends SharedObject {
       const waiter = i32[at + CONDITION.HEAD];
       if (waiter === 0) return;
       // In the holdings while it is woken: should this thread die in the middle, the reaper rouses it.
-      heap.retain(waiter);
-      const slot = note(waiter);
+      const slot = noteCounting(waiter);
       // One that died waiting needs none.
       const alive = heap.descriptorOf(i32[waiter + WAITER.OWNER]) !== 0;
       // Out of the list and notified in one go: a thread dies only where it calls something, and a record that is out

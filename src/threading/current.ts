@@ -1,5 +1,5 @@
 /** Who runs here: the current thread, the main one, all of them. */
-import { addressOf, heap, ISOLATE, SUPER, THREAD, wrap } from '../memory/index.ts';
+import { addressOf, heap, ISOLATE, SUPER, THREAD, wrap, wrapCounting } from '../memory/index.ts';
 import { liveRecords } from './record.ts';
 import { foreignThread, type Thread } from './thread.ts';
 
@@ -9,8 +9,7 @@ type AnyThread = Thread<never[], unknown>;
 export function currentThread(): AnyThread {
   const address = heap.load(heap.descriptor + ISOLATE.THREAD);
   if (address === 0) return adoptThisIsolate();
-  heap.retain(address);
-  return wrap(heap, address) as AnyThread;
+  return wrapCounting(heap, address) as AnyThread;
 }
 
 /** Gives an isolate that the library did not start a thread object of its own. */

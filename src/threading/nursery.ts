@@ -27,7 +27,7 @@ import {
   unlockMutex,
   wake,
   wakeWord,
-  wrap,
+  wrapCounting,
 } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
 import { buryOrphans } from './orphans.ts';
@@ -74,9 +74,8 @@ export function nursery(): Queue<Request> {
   try {
     const current = heap.load(SUPER.NURSERY_IDENT);
     if (heap.descriptorOf(current) !== 0) {
-      const address = heap.i32[SUPER.NURSERY_QUEUE];
-      heap.retain(address);
-      known = { queue: wrap(heap, address) as Queue<Request>, ident: current };
+      const queue = wrapCounting(heap, heap.i32[SUPER.NURSERY_QUEUE]) as Queue<Request>;
+      known = { queue, ident: current };
     } else {
       known = { queue: makeNursery(), ident: heap.ident };
     }

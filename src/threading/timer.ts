@@ -14,7 +14,7 @@ import {
   SharedObject,
   THREAD,
   THREAD_FLAG,
-  wrap,
+  wrapCounting,
 } from '../memory/index.ts';
 import { Event } from '../sync/index.ts';
 import { PAYLOAD, type Payload, Thread } from './thread.ts';
@@ -65,9 +65,7 @@ export class Timer<A extends any[] = [], R = unknown> extends Thread<A, R | unde
   /** Set when it was cancelled, or when its function has returned. */
   get finished(): Event {
     const heap = this[HEAP];
-    const event = heap.i32[this[AT] + THREAD.FINISHED];
-    heap.retain(event);
-    return wrap(heap, event) as Event;
+    return wrapCounting(heap, heap.i32[this[AT] + THREAD.FINISHED]) as Event;
   }
 
   /** Ends the waiting: its function will not be called. From any thread; without effect once that runs. */

@@ -18,7 +18,7 @@ import {
   THREAD,
   THREAD_STATE,
   tryRetain,
-  wrap,
+  wrapCounting,
   wrapperAt,
 } from '../memory/index.ts';
 import { nameOf } from './record.ts';
@@ -118,9 +118,8 @@ function textOf(address: number): string | undefined {
   const known = wrapperAt(address);
   if (known !== undefined) return String(known);
   try {
-    heap.retain(address);
     // Only for its text: what this thread keeps in reach must not change by looking.
-    const object = wrap(heap, address);
+    const object = wrapCounting(heap, address);
     const text = String(object);
     object[LET_GO]();
     return text;

@@ -1,12 +1,12 @@
 /** Threads that are ended in the middle of what they do to a map or a list leave it usable and consistent. */
 import assert from 'node:assert/strict';
-import { heap } from '../../src/memory/index.ts';
+import { addressOf, BLOCK, heap } from '../../src/memory/index.ts';
 import { SharedList, SharedMap } from '../../src/shared/index.ts';
-import { Event } from '../../src/sync/index.ts';
+import { Event, Lock } from '../../src/sync/index.ts';
 import { check, rounds } from '../support/check.ts';
 import { type TestThread, threadsOf, until } from '../support/threads.ts';
 import { type Census, census, grown } from './census.ts';
-import { belongs, isTagged, tagged, valueFor } from './fixtures/roles.ts';
+import { belongs, isTagged, Shelf, tagged, valueFor } from './fixtures/roles.ts';
 
 const start = threadsOf(new URL('./fixtures/roles.ts', import.meta.url));
 const KEYS = 400;
@@ -194,6 +194,24 @@ for (const role of ['churn', 'browse', 'churnList']) {
     { timeout: 60_000 },
   );
 }
+
+check(
+  'a thread that dies while it takes shared objects out of a map and out of fields keeps none of them',
+  async () => {
+    const locks = Array.from({ length: 20 }, () => new Lock());
+    const map = new SharedMap<number, Lock>();
+    for (const [key, lock] of locks.entries()) map.set(key, lock);
+    const [other, inside] = [new Lock(), new Lock()];
+    const shelf = new Shelf({ other, value: { lock: inside } });
+    const counts = (): number[] => [...locks, other, inside].map((lock) => heap.load(addressOf(lock) + BLOCK.COUNT));
+    const before = counts();
+    for (let round = 0; round < rounds(60, 3_000); round++) {
+      await endSomewhere(start('takeOut', map, shelf), round);
+      assert.deepEqual(counts(), before, `after ${round + 1} deaths`);
+    }
+  },
+  { timeout: 60_000 },
+);
 
 check('two updates that want each other are told so, and both maps go on', async () => {
   for (let round = 0; round < rounds(2, 200); round++) {

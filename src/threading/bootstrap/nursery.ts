@@ -13,7 +13,7 @@ import {
   THREAD_FLAG,
   THREAD_OUTCOME,
   THREAD_STATE,
-  wrap,
+  wrapCounting,
 } from '../../memory/index.ts';
 import type { Queue } from '../../queue/index.ts';
 import {
@@ -160,8 +160,7 @@ async function close(): Promise<void> {
 }
 
 heap.store(SUPER.NURSERY_IDENT, heap.ident);
-heap.retain(heap.i32[SUPER.NURSERY_QUEUE]);
-const requests = wrap(heap, heap.i32[SUPER.NURSERY_QUEUE]) as Queue<Request>;
+const requests = wrapCounting(heap, heap.i32[SUPER.NURSERY_QUEUE]) as Queue<Request>;
 for await (const request of requests) {
   if (request.type === 'spawn') spawn(request.record, request.limits);
   else if (request.type === 'terminate') terminate(request.record);

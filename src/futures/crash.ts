@@ -1,6 +1,6 @@
 /** What is said of a worker that died. */
 import { CancelledError, WorkerCrashedError } from '../errors.ts';
-import { heap, storeValue } from '../memory/index.ts';
+import { storeValue } from '../memory/index.ts';
 import type { Thread } from '../threading/index.ts';
 
 export function crashOf(worker: Thread, cause: unknown): WorkerCrashedError {
@@ -21,8 +21,8 @@ export function because(cause: unknown): string {
 /** Why a task is to stop, as a message block; a reason that can't be copied is told as its text. */
 export function storeReason(reason: unknown): number {
   try {
-    return storeValue(heap, reason);
+    return storeValue(reason);
   } catch {
-    return storeValue(heap, new CancelledError(`The task was asked to stop: ${String(reason)}`));
+    return storeValue(new CancelledError(`The task was asked to stop: ${String(reason)}`));
   }
 }

@@ -50,7 +50,7 @@ export class ExecutorRecord extends SharedObject {
   constructor(ring: TaskRing, outcomes: Queue<Outcome>, template: Thread, facts: Facts) {
     super(KIND.EXECUTOR, EXECUTOR.WORDS - 2, (heap, at) => {
       heap.i32.fill(0, at + EXECUTOR.TASKS, at + EXECUTOR.WORDS);
-      heap.i32[at + EXECUTOR.FACTS] = storeValue(heap, facts);
+      heap.i32[at + EXECUTOR.FACTS] = storeValue(facts);
       const objects = {
         TASKS: ring.tasks,
         RANKED: ring.ranked,

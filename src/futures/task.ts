@@ -16,12 +16,14 @@ import {
   copyOut,
   defineDestructor,
   discard,
-  done,
   type Encoder,
   type Heap,
   heap,
   KIND,
+  noteNew,
   pack,
+  releaseAll,
+  settle,
   store,
   storeValue,
   TASK,
@@ -29,6 +31,7 @@ import {
   TASK_FORM,
   TASK_RESULT,
   TASK_STATE,
+  takeNoted,
   unpack,
 } from '../memory/index.ts';
 import type { SentStore } from './context.ts';
@@ -55,14 +58,15 @@ export function makeTask(fn: SentFunction, form: number, args: unknown[], stores
     error.message = error.message.replace(/^value\[0\]\[(\d+)\]\[1\]/, 'context[$1]');
     throw rooted(error, 'value[1]', what);
   }
-  let at: number;
+  let noted: number;
   try {
-    at = heap.allocate(KIND.TASK, TASK.STREAM - 2 + ((encoder.length + 3) >> 2) + encoder.refs.length, 'a task');
+    noted = noteNew(KIND.TASK, TASK.STREAM - 2 + ((encoder.length + 3) >> 2) + encoder.refs.length, 'a task');
   } catch (error) {
     discard(encoder);
     throw error;
   }
   const { i32 } = heap;
+  const at = i32[noted];
   i32[at + TASK.STATE] = TASK_STATE.PENDING;
   i32[at + TASK.FUNCTION] = fn.id;
   i32[at + TASK.FUNCTION_MESSAGE] = fn.message;
@@ -73,12 +77,10 @@ export function makeTask(fn: SentFunction, form: number, args: unknown[], stores
   i32.fill(0, at + TASK.FLAGS, at + TASK.STREAM);
   if (stores !== undefined) i32[at + TASK.FLAGS] = TASK_FLAG.CONTEXT;
   copyOut(heap, encoder, at + TASK.STREAM);
-  const refs = refsOf(heap, at);
-  for (let index = 0; index < encoder.refs.length; index++) i32[refs + index] = encoder.refs[index];
-  done(encoder);
   heap.retain(fn.message);
   heap.retain(fn.modules);
-  return at;
+  settle(encoder, at, KIND.TASK, refsOf(heap, at));
+  return takeNoted(noted);
 }
 
 /** Encodes a function for the workers; one count of each message is the caller's. */
@@ -86,8 +88,8 @@ export function sendFunction(id: number, fn: unknown): SentFunction {
   const encoder = pack(fn);
   try {
     const constant = encoder.functions.every((reference) => !(reference as { captures?: string[] }).captures?.length);
-    const modules = storeValue(heap, encoder.functions);
-    return { id, constant, modules, message: store(heap, encoder) };
+    const modules = storeValue(encoder.functions);
+    return { id, constant, modules, message: store(encoder) };
   } catch (error) {
     discard(encoder);
     throw error;
@@ -155,7 +157,7 @@ function refsOf(heap: Heap, at: number): number {
 
 defineDestructor(KIND.TASK, (heap, at) => {
   const refs = refsOf(heap, at);
-  for (let index = 0, count = heap.i32[at + TASK.REFS]; index < count; index++) heap.release(heap.i32[refs + index]);
+  releaseAll(heap, refs, heap.i32[at + TASK.REFS]);
   heap.release(heap.i32[at + TASK.FUNCTION_MESSAGE]);
   heap.release(heap.i32[at + TASK.MODULES_MESSAGE]);
   for (const word of [TASK.REASON, TASK.REPLY]) if (heap.i32[at + word] !== 0) heap.release(heap.i32[at + word]);

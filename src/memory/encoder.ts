@@ -12,7 +12,7 @@ import type { Heap } from './heap.ts';
 import { BLOB, KIND } from './layout.ts';
 import { leavingNumber } from './moved.ts';
 import { ancestorOf, lostPrivates, ownClass, pathOf, textOf } from './names.ts';
-import { addressOf, isLibraryClass, losesPrivates, SharedObject } from './objects.ts';
+import { addressOf, isLibraryClass, letGo, losesPrivates, noteCounting, noteNew, SharedObject } from './objects.ts';
 import { localSymbol, SHARED_BYTES, tiedHere } from './platform.ts';
 import { Sealed } from './sealed.ts';
 import {
@@ -42,7 +42,7 @@ export class Encoder {
   words: Int32Array<ArrayBuffer>;
   #view: DataView;
   length = 0;
-  /** Addresses that the stream refers to; one count of each is held for it. */
+  /** Entries of the holdings with the addresses that the stream refers to, and a count of each. */
   refs: number[] = [];
   /** References of the functions in the stream: decoding it imports their modules. */
   functions: object[] = [];
@@ -68,7 +68,7 @@ export class Encoder {
       this.#write(value);
       return this;
     } catch (error) {
-      for (const ref of this.refs) this.heap.release(ref);
+      for (const ref of this.refs) letGo(ref);
       this.reset();
       throw error;
     }
@@ -393,7 +393,7 @@ export class Encoder {
         this.length = length;
         this.#count = count;
         for (const [object, number] of this.#seen ?? []) if (number >= count) this.#seen!.delete(object);
-        for (const ref of refs.splice(kept)) this.heap.release(ref);
+        for (const ref of refs.splice(kept)) letGo(ref);
         this.#depth = depth + 1;
         this.#string(textOf(error, key));
       }
@@ -440,8 +440,7 @@ export class Encoder {
 
   /** Remembers a block that the stream refers to, with a count of its own. */
   #hold(address: number): void {
-    this.heap.retain(address);
-    this.refs.push(address);
+    this.refs.push(noteCounting(address));
   }
 
   /** A block for `size` raw bytes; returns where they start, in bytes. */
@@ -452,9 +451,10 @@ export class Encoder {
         'send it in parts',
       );
     }
-    const address = this.heap.allocate(KIND.BLOB, BLOB.DATA - 2 + ((size + 3) >> 2), what);
+    const slot = noteNew(KIND.BLOB, BLOB.DATA - 2 + ((size + 3) >> 2), what);
+    const address = this.heap.i32[slot];
     this.heap.i32[address + BLOB.BYTES] = size;
-    this.refs.push(address);
+    this.refs.push(slot);
     return (address + BLOB.DATA) * 4;
   }
 

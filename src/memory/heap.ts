@@ -36,11 +36,14 @@ import { ThreadMemory } from './thread-memory.ts';
 /** Drops what a block of one kind holds; called once, by whoever dropped the last count. */
 export type Destructor = (heap: Heap, address: number) => void;
 
-const destructors: (Destructor | undefined)[] = [];
+/** Of a destructor that may be run again when who ran it was killed: it leaves 0 where it has dropped something. */
+export const RESUMABLE = true;
+
+const destructors: ({ run: Destructor; resumable: boolean } | undefined)[] = [];
 export const kindNames: string[] = Object.keys(KIND).map((name) => name.toLowerCase());
 
-export function defineDestructor(kind: Kind, destructor: Destructor): void {
-  destructors[kind] = destructor;
+export function defineDestructor(kind: Kind, run: Destructor, resumable = false): void {
+  destructors[kind] = { run, resumable };
 }
 
 const TAG_STEP = 1n << 32n;
@@ -145,16 +148,31 @@ export class Heap extends ThreadMemory {
     this.i32[word] = address;
   }
 
-  /** Gives the count back that stands in a word of the holdings, which is 0 then. In one go likewise. */
+  /**
+   * Gives back the count that stands in a word, which is 0 then. For words that outlive this thread, above all those of the
+   * holdings: one that is killed in here leaves the word as it was, or 0, or with the address of a block of count 0; who
+   * comes next does this again, and goes on where it ended.
+   */
   releaseFrom(word: number): void {
     const address = this.i32[word];
-    const before = Atomics.sub(this.i32, address + BLOCK.COUNT, 1);
-    this.i32[word] = 0;
-    if (before === 1) this.#destroy(address);
+    const count = address + BLOCK.COUNT;
+    if (Atomics.load(this.i32, count) !== 0 && Atomics.sub(this.i32, count, 1) !== 1) {
+      this.i32[word] = 0;
+      return;
+    }
+    const destructor = destructors[this.kind(address)];
+    if (destructor === undefined || destructor.resumable) {
+      destructor?.run(this, address);
+      this.free(address, word);
+    } else {
+      this.i32[word] = 0;
+      destructor.run(this, address);
+      this.free(address);
+    }
   }
 
   #destroy(address: number): void {
-    destructors[this.kind(address)]?.(this, address);
+    destructors[this.kind(address)]?.run(this, address);
     this.free(address);
   }
 
@@ -164,10 +182,14 @@ export class Heap extends ThreadMemory {
     return note > 0 ? note * PAGE_WORDS : CLASS_BYTES[-note - 1] / WORD_BYTES;
   }
 
-  /** Gives a block back. For blocks that nobody else can have seen; everything else goes through `release`. */
-  free(address: number): void {
+  /**
+   * Gives a block back, and writes 0 into a word in the same go. For blocks that nobody else can have seen; everything else
+   * goes through `release`.
+   */
+  free(address: number, word = address + FREE_BLOCK.COUNT): void {
     const note = this.i32[this.pages.table + Math.trunc(address / PAGE_WORDS)];
     if (note > 0) {
+      this.i32[word] = 0;
       this.i32[address + BLOCK.KIND] = KIND.FREE;
       this.pages.release(address, note);
       return;
@@ -178,6 +200,7 @@ export class Heap extends ThreadMemory {
     i32[address + FREE_BLOCK.NEXT] = i32[cache];
     i32[address + FREE_BLOCK.COUNT] = 0;
     i32[cache] = address;
+    i32[word] = 0;
     if (++i32[cache + 1] >= 2 * BATCH[index]) this.#handOver(index, cache);
   }
 

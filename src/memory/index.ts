@@ -2,10 +2,23 @@ export { defineLookout, FIRST_LOOK_MS, type Look, unbroken } from './blocked.ts'
 export { deadlineOf, type SyncWaitOptions, type WaitOptions } from './deadline.ts';
 export { element, type IntegerView } from './elements.ts';
 export type { Encoder } from './encoder.ts';
-export { defineDestructor, Heap } from './heap.ts';
+export { defineDestructor, Heap, RESUMABLE } from './heap.ts';
 export * from './layout.ts';
 export { isGone } from './liveness.ts';
-export { copyOut, discard, done, loadValue, pack, store, storeValue, unpack } from './message.ts';
+export {
+  copyOut,
+  discard,
+  done,
+  loadValue,
+  pack,
+  releaseAll,
+  settle,
+  store,
+  storeNoted,
+  storeValue,
+  storeValueNoted,
+  unpack,
+} from './message.ts';
 export { arrivals, arrive, forgetArrived, leavingWith } from './moved.ts';
 export { breakMutex, CIRCLE, isMutexOf, lockMutex, lockMutexFor, unlockMutex } from './mutex.ts';
 export {
@@ -30,7 +43,9 @@ export {
   PUBLISH,
   SharedObject,
   sweepLingering,
+  takeNoted,
   unhold,
+  vacate,
   wrap,
   wrapCounting,
   wrapNoted,

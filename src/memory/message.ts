@@ -1,8 +1,9 @@
 /** Values at rest in the heap: encoded once, held by whoever refers to the block, decoded as often as needed. */
 import { Decoder } from './decoder.ts';
 import { Encoder } from './encoder.ts';
-import { defineDestructor, type Heap } from './heap.ts';
-import { KIND, MESSAGE } from './layout.ts';
+import { defineDestructor, type Heap, RESUMABLE } from './heap.ts';
+import { BLOCK, KIND, type Kind, MESSAGE } from './layout.ts';
+import { letGo, noteNew, takeNoted, vacate } from './objects.ts';
 import { heap as threadHeap } from './thread-heap.ts';
 
 /** Encoding may run the user's getters, and they may encode: so a stack, not one of each. */
@@ -28,7 +29,7 @@ export function done(encoder: Encoder): void {
 
 /** Gives up what was packed. */
 export function discard(encoder: Encoder): void {
-  for (const ref of encoder.refs) encoder.heap.release(ref);
+  for (const ref of encoder.refs) letGo(ref);
   done(encoder);
 }
 
@@ -44,28 +45,57 @@ export function copyOut(heap: Heap, encoder: Encoder, to: number): void {
   }
 }
 
-/** A message block from what was packed; the block takes over the counts. Gives the encoder back, unless it throws. */
-export function store(heap: Heap, encoder: Encoder): number {
-  const streamWords = (encoder.length + 3) >> 2;
-  const address = heap.allocate(KIND.MESSAGE, MESSAGE.STREAM - 2 + streamWords + encoder.refs.length, 'a message');
-  heap.i32[address + MESSAGE.BYTES] = encoder.length;
-  heap.i32[address + MESSAGE.REFS] = encoder.refs.length;
-  copyOut(heap, encoder, address + MESSAGE.STREAM);
-  const refs = address + MESSAGE.STREAM + streamWords;
-  for (let index = 0; index < encoder.refs.length; index++) heap.i32[refs + index] = encoder.refs[index];
+/**
+ * Makes the block that stands in an entry of the holdings one of `kind`, whose destructor knows of the words from `refs`
+ * on; each of them takes over a count from the encoder, in one go. Gives the encoder back.
+ */
+export function settle(encoder: Encoder, address: number, kind: Kind, refs: number): void {
+  const { i32 } = threadHeap;
+  const entries = encoder.refs;
+  for (let index = 0; index < entries.length; index++) i32[refs + index] = 0;
+  i32[address + BLOCK.KIND] = kind;
+  for (let index = 0; index < entries.length; index++) {
+    const entry = entries[index];
+    i32[refs + index] = i32[entry];
+    i32[entry] = 0;
+    vacate(entry);
+  }
   done(encoder);
-  return address;
 }
 
-/** A message block that holds a copy of the value; of count 1. */
-export function storeValue(heap: Heap, value: unknown): number {
+/** A message block from what was packed, in an entry of the holdings. Gives the encoder back, unless it throws. */
+export function storeNoted(encoder: Encoder): number {
+  const { i32 } = threadHeap;
+  const streamWords = (encoder.length + 3) >> 2;
+  const words = MESSAGE.STREAM - BLOCK.PAYLOAD + streamWords + encoder.refs.length;
+  const slot = noteNew(KIND.MESSAGE, words, 'a message');
+  const address = i32[slot];
+  i32[address + MESSAGE.BYTES] = encoder.length;
+  i32[address + MESSAGE.REFS] = encoder.refs.length;
+  copyOut(threadHeap, encoder, address + MESSAGE.STREAM);
+  settle(encoder, address, KIND.MESSAGE, address + MESSAGE.STREAM + streamWords);
+  return slot;
+}
+
+/** The same, of count 1, for a caller that writes the address down before it calls anything. */
+export function store(encoder: Encoder): number {
+  return takeNoted(storeNoted(encoder));
+}
+
+/** A message block that holds a copy of the value, in an entry of the holdings. */
+export function storeValueNoted(value: unknown): number {
   const encoder = pack(value);
   try {
-    return store(heap, encoder);
+    return storeNoted(encoder);
   } catch (error) {
     discard(encoder);
     throw error;
   }
+}
+
+/** The same, of count 1, for a caller that writes the address down before it calls anything. */
+export function storeValue(value: unknown): number {
+  return takeNoted(storeValueNoted(value));
 }
 
 /** Decodes a stream that lies at a word address. */
@@ -83,8 +113,16 @@ export function loadValue(heap: Heap, address: number): unknown {
   return unpack(heap, stream, stream + ((heap.i32[address + MESSAGE.BYTES] + 3) >> 2));
 }
 
-defineDestructor(KIND.MESSAGE, (heap, address) => {
-  const refs = address + MESSAGE.STREAM + ((heap.i32[address + MESSAGE.BYTES] + 3) >> 2);
-  for (let index = 0, count = heap.i32[address + MESSAGE.REFS]; index < count; index++)
-    heap.release(heap.i32[refs + index]);
-});
+/** Gives back the counts that stand in some words; 0 stands where whoever wrote or dropped them was killed. */
+export function releaseAll(heap: Heap, from: number, count: number): void {
+  for (let word = from; word < from + count; word++) if (heap.i32[word] !== 0) heap.releaseFrom(word);
+}
+
+defineDestructor(
+  KIND.MESSAGE,
+  (heap, address) => {
+    const refs = address + MESSAGE.STREAM + ((heap.i32[address + MESSAGE.BYTES] + 3) >> 2);
+    releaseAll(heap, refs, heap.i32[address + MESSAGE.REFS]);
+  },
+  RESUMABLE,
+);

@@ -382,9 +382,23 @@ export function noteNew(kind: Kind, words: number, purpose = kindNames[kind]): n
   }
 }
 
-/** Gives a count in the holdings back. */
+/** An entry in which nothing stands any more. */
+export function vacate(slot: number): void {
+  free.push(slot);
+}
+
+/** The count in an entry becomes the caller's, who writes it down elsewhere before it calls anything. */
+export function takeNoted(slot: number): number {
+  const { i32 } = threadHeap;
+  free.push(slot);
+  const address = i32[slot];
+  i32[slot] = 0;
+  return address;
+}
+
+/** Gives the count in an entry back, if one stands there. */
 export function letGo(slot: number): void {
-  threadHeap.releaseFrom(slot);
+  if (threadHeap.i32[slot] !== 0) threadHeap.releaseFrom(slot);
   free.push(slot);
 }
 

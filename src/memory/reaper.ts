@@ -43,8 +43,8 @@ export function reap(heap: Heap, descriptor: number, epoch = heap.load(descripto
   nudge(heap);
   for (let chunk = heap.load(descriptor + ISOLATE.HOLDINGS); chunk !== 0; ) {
     for (let entry = 0; entry < HOLDINGS.PER_CHUNK; entry++) {
-      const address = heap.i32[chunk + HOLDINGS.ENTRIES + entry];
-      if (address !== 0) heap.release(address);
+      const word = chunk + HOLDINGS.ENTRIES + entry;
+      if (heap.i32[word] !== 0) heap.releaseFrom(word);
     }
     const next = heap.i32[chunk + HOLDINGS.NEXT];
     heap.release(chunk);

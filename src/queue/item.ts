@@ -7,7 +7,16 @@
  * killed only there. (Tempting and wrong: `letGo` or a store by call for the second line. Killed between them, the
  * message is held twice, or by nobody.)
  */
-import { discard, type Encoder, type Heap, loadValue, note, pack, store, heap as threadHeap } from '../memory/index.ts';
+import {
+  discard,
+  type Encoder,
+  type Heap,
+  letGo,
+  loadValue,
+  pack,
+  storeNoted,
+  heap as threadHeap,
+} from '../memory/index.ts';
 
 /** A stream longer than this goes into a block of its own, as does one with references. */
 const INLINE_BYTES = 1024;
@@ -17,20 +26,17 @@ export const NOTHING: unique symbol = Symbol('nothing');
 /** A message block in hand. */
 export class Parcel {
   readonly message: number;
-  /** The word of the holdings that has its address: put 0 there when a queue has it, then `free` it. */
+  /** The word of the holdings that has its address: put 0 there when a queue has it, then `vacate` it. */
   readonly entry: number;
 
   constructor(encoder: Encoder) {
-    const entry = reserve();
     try {
-      this.message = store(threadHeap, encoder);
+      this.entry = storeNoted(encoder);
     } catch (error) {
-      entries.push(entry);
       discard(encoder);
       throw error;
     }
-    threadHeap.i32[entry] = this.message;
-    this.entry = entry;
+    this.message = threadHeap.i32[this.entry];
   }
 }
 
@@ -65,7 +71,7 @@ export function prepareForSlot(value: unknown): number | Parcel {
 export function drop(item: Item): void {
   if (typeof item === 'number') return;
   if (item instanceof Ranked) drop(item.value);
-  else if (item instanceof Parcel) discardInHand(threadHeap, item.entry);
+  else if (item instanceof Parcel) letGo(item.entry);
   else discard(item);
 }
 
@@ -73,29 +79,11 @@ export function isInteger(value: number): boolean {
   return (value | 0) === value && (value !== 0 || 1 / value > 0);
 }
 
-/** Words of the holdings that nothing stands in now; they stay with the queues. */
-const entries: number[] = [];
-
-/** A word of the holdings for a message that is about to come into hand. */
-export function reserve(): number {
-  return entries.pop() ?? note(0);
-}
-
-/** The message that stood in this word of the holdings has another holder, and the word is 0. */
-export function free(entry: number): void {
-  entries.push(entry);
-}
-
 /** The value of a message in hand, which is given back then. Decoding may import the user's modules: hold no mutex. */
 export function open(heap: Heap, message: number, entry: number): unknown {
   try {
     return loadValue(heap, message);
   } finally {
-    discardInHand(heap, entry);
+    letGo(entry);
   }
-}
-
-export function discardInHand(heap: Heap, entry: number): void {
-  heap.releaseFrom(entry);
-  entries.push(entry);
 }

@@ -10,8 +10,8 @@
  * A thread that dies in here leaves the mutex to the next, which makes ORDER anew from the slots' types, and knows from
  * their number what had begun: one item more than the counts say was put, one less was taken.
  */
-import { type Heap, KIND, QUEUE, RANKED_SLOT, RANKING, RECORD, SLOT } from '../memory/index.ts';
-import { discardInHand, free, prepareForSlot, Ranked, reserve } from './item.ts';
+import { type Heap, KIND, letGo, note, QUEUE, RANKED_SLOT, RANKING, RECORD, SLOT, vacate } from '../memory/index.ts';
+import { prepareForSlot, Ranked } from './item.ts';
 import { type Found, fill } from './slot.ts';
 import { slotted } from './slotted.ts';
 import { type PutOptions, wakeAll } from './store.ts';
@@ -84,7 +84,7 @@ function insert(heap: Heap, at: number, { value, priority }: Ranked): boolean {
     // From one hand into the other; see item.ts.
     i32[slot + SLOT.TYPE] = type;
     i32[entry] = 0;
-    free(entry);
+    vacate(entry);
   }
   siftUp(heap, items, size);
   heap.store(at + QUEUE.PUT_COUNT, count + 1);
@@ -104,7 +104,7 @@ function removeFirst(heap: Heap, at: number): Found | undefined {
   const found: Found = { number: 0, message: 0, entry: 0 };
   if (i32[slot + SLOT.TYPE] === RECORD.MESSAGE) {
     found.message = i32[slot + SLOT.VALUE];
-    found.entry = reserve();
+    found.entry = note(0);
     // From one hand into the other; see item.ts.
     i32[slot + SLOT.TYPE] = 0;
     i32[found.entry] = found.message;
@@ -189,7 +189,7 @@ function recount(heap: Heap, at: number): void {
 function grow(heap: Heap, at: number, old: number): number {
   const { i32 } = heap;
   const capacity = i32[old + RANKING.CAPACITY];
-  const entry = reserve();
+  const entry = note(0);
   const made = createRanking(heap, capacity * 2);
   i32[entry] = made;
   i32.copyWithin(made + RANKING.ORDER, old + RANKING.ORDER, old + RANKING.ORDER + capacity);
@@ -197,7 +197,7 @@ function grow(heap: Heap, at: number, old: number): number {
   i32.copyWithin(slotOf(heap, made, 0), slots, slots + capacity * RANKED_SLOT.WORDS);
   heap.store(at + QUEUE.ITEMS, made);
   i32[entry] = old;
-  discardInHand(heap, entry);
+  letGo(entry);
   return made;
 }
 

@@ -20,14 +20,17 @@ import {
   type Encoder,
   type Heap,
   KIND,
+  letGo,
   lockMutex,
+  note,
   QUEUE,
   RECORD,
   RING,
   unlockMutex,
   unpack,
+  vacate,
 } from '../memory/index.ts';
-import { discardInHand, free, type Item, isInteger, NOTHING, open, Parcel, prepare, reserve } from './item.ts';
+import { type Item, isInteger, NOTHING, open, Parcel, prepare } from './item.ts';
 import { FULL, SHUT, type Store, wakeAll } from './store.ts';
 
 /** So many items at most under one lock: others wait. */
@@ -97,7 +100,7 @@ export const ring: Store = {
         return value;
       }
       message = i32[index + 1];
-      entry = reserve();
+      entry = note(0);
       leaveWith(heap, at, items, head + 2, count + 1, message, entry);
     } finally {
       unlockMutex(heap, at + QUEUE.GET_MUTEX);
@@ -210,7 +213,7 @@ function append(heap: Heap, at: number, item: Item): void {
     // From one hand into the other; see item.ts.
     i32[tail] += 2;
     i32[entry] = 0;
-    free(entry);
+    vacate(entry);
   } else {
     const encoder = item as Encoder;
     const words = (1 + ((encoder.length + 3) >> 2) + 1) & ~1;
@@ -274,7 +277,7 @@ function drain(heap: Heap, at: number): number {
   const { i32 } = heap;
   lockGetMutex(heap, at);
   try {
-    const entry = reserve();
+    const entry = note(0);
     const ring = i32[at + QUEUE.ITEMS];
     const last = i32[at + QUEUE.PUT_COUNT];
     const first = i32[at + QUEUE.GET_COUNT];
@@ -294,7 +297,7 @@ function drain(heap: Heap, at: number): number {
         leave(heap, at, ring, head + sizeOf(header), count);
       }
     }
-    free(entry);
+    vacate(entry);
     return (last - first) | 0;
   } finally {
     unlockMutex(heap, at + QUEUE.GET_MUTEX);
@@ -379,7 +382,7 @@ function grow(heap: Heap, at: number, old: number, words: number): number {
   const { i32 } = heap;
   let capacity = i32[old + RING.CAPACITY] * 2;
   while (capacity < words * 2) capacity *= 2;
-  const entry = reserve();
+  const entry = note(0);
   const ring = createRing(heap, capacity);
   i32[entry] = ring;
   lockGetMutex(heap, at);
@@ -400,7 +403,7 @@ function grow(heap: Heap, at: number, old: number, words: number): number {
   } finally {
     unlockMutex(heap, at + QUEUE.GET_MUTEX);
   }
-  discardInHand(heap, entry);
+  letGo(entry);
   return ring;
 }
 

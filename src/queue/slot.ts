@@ -1,7 +1,7 @@
 /** Slots of a fixed size, in which LIFO and priority queues keep their items: numbers, and addresses of messages. */
-import { type Heap, RECORD, SLOT } from '../memory/index.ts';
+import { type Heap, letGo, RECORD, SLOT } from '../memory/index.ts';
 import type { Parcel } from './item.ts';
-import { discardInHand, isInteger, open } from './item.ts';
+import { isInteger, open } from './item.ts';
 
 /** Writes an item into a slot, all but its TYPE, which this returns. */
 export function fill(heap: Heap, slot: number, item: number | Parcel): number {
@@ -25,6 +25,6 @@ export function openFound(heap: Heap, { number, message, entry }: Found): unknow
   return message === 0 ? number : open(heap, message, entry);
 }
 
-export function discardFound(heap: Heap, { message, entry }: Found): void {
-  if (message !== 0) discardInHand(heap, entry);
+export function discardFound({ message, entry }: Found): void {
+  if (message !== 0) letGo(entry);
 }

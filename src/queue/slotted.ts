@@ -82,7 +82,7 @@ export function slotted<I extends Item>({ kind, create, prepare, repair, push, p
         let thrownAway = 0;
         if (!empty) return 0;
         for (let found = pop(heap, at); found !== undefined; found = pop(heap, at)) {
-          discardFound(heap, found);
+          discardFound(found);
           thrownAway++;
         }
         return thrownAway;

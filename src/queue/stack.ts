@@ -5,8 +5,8 @@
  * PUT_COUNT, a take GET_COUNT, growing ITEMS. What it wrote before lies where nobody reads. So a thread that dies in
  * here leaves nothing to mend.
  */
-import { type Heap, KIND, QUEUE, RECORD, SLOT, STACK } from '../memory/index.ts';
-import { discardInHand, free, type Parcel, prepareForSlot, reserve } from './item.ts';
+import { type Heap, KIND, letGo, note, QUEUE, RECORD, SLOT, STACK, vacate } from '../memory/index.ts';
+import { type Parcel, prepareForSlot } from './item.ts';
 import { type Found, fill } from './slot.ts';
 import { slotted } from './slotted.ts';
 
@@ -48,7 +48,7 @@ function push(heap: Heap, at: number, item: number | Parcel): boolean {
   heap.store(at + QUEUE.PUT_COUNT, count + 1);
   // From one hand into the other; see item.ts.
   i32[entry] = 0;
-  free(entry);
+  vacate(entry);
   return true;
 }
 
@@ -66,7 +66,7 @@ function pop(heap: Heap, at: number): Found | undefined {
     return { number, message: 0, entry: 0 };
   }
   const message = i32[slot + SLOT.VALUE];
-  const entry = reserve();
+  const entry = note(0);
   heap.store(at + QUEUE.GET_COUNT, count + 1);
   // From one hand into the other; see item.ts.
   i32[entry] = message;
@@ -76,13 +76,13 @@ function pop(heap: Heap, at: number): Found | undefined {
 function grow(heap: Heap, at: number, old: number): number {
   const { i32 } = heap;
   const capacity = i32[old + STACK.CAPACITY];
-  const entry = reserve();
+  const entry = note(0);
   const made = createStack(heap, capacity * 2);
   i32[entry] = made;
   i32.copyWithin(made + STACK.SLOTS, old + STACK.SLOTS, old + STACK.SLOTS + capacity * SLOT.WORDS);
   heap.store(at + QUEUE.ITEMS, made);
   i32[entry] = old;
-  discardInHand(heap, entry);
+  letGo(entry);
   return made;
 }
 

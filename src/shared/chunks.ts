@@ -21,11 +21,15 @@ import {
   LIST,
   LIST_CHUNK,
   LIST_SLOT,
+  letGo,
   loadValue,
   MESSAGE,
+  note,
   type SharedObject,
-  storeValue,
+  storeValueNoted,
+  heap as threadHeap,
   unlockMutex,
+  vacate,
 } from '../memory/index.ts';
 import { fall } from './falling.ts';
 import { readStream, stoodStill, UNREAD } from './glance.ts';
@@ -49,31 +53,41 @@ const double = new Float64Array(1);
 const halves = new Int32Array(double.buffer);
 const HIGH_OF_NAN = 0x7ff80000;
 
-/** A value, ready to be put into a slot. */
+/** A value as it stands in a slot. */
 export type Boxed = { low: number; high: number };
 
-/** Encodes a value; a message block of it is the caller's until it stands in a slot. */
-export function box(heap: Heap, value: unknown): Boxed {
+/** One that stands in none: its message block, if it has one, stands in an entry of the holdings. */
+export type Loose = Boxed & { noted: number };
+
+/** Encodes a value, ready to be put into a slot. */
+export function box(value: unknown): Loose {
   switch (value) {
     case undefined:
-      return { low: 0, high: MARK.UNDEFINED };
+      return loose(0, MARK.UNDEFINED);
     case null:
-      return { low: 0, high: MARK.NULL };
+      return loose(0, MARK.NULL);
     case true:
-      return { low: 0, high: MARK.TRUE };
+      return loose(0, MARK.TRUE);
     case false:
-      return { low: 0, high: MARK.FALSE };
+      return loose(0, MARK.FALSE);
   }
-  if (typeof value !== 'number') return { low: storeValue(heap, value), high: MARK.MESSAGE };
+  if (typeof value !== 'number') {
+    const noted = storeValueNoted(value);
+    return loose(threadHeap.i32[noted], MARK.MESSAGE, noted);
+  }
   // A NaN has many forms in memory, our marks among them.
-  if (Number.isNaN(value)) return { low: 0, high: HIGH_OF_NAN };
+  if (Number.isNaN(value)) return loose(0, HIGH_OF_NAN);
   double[0] = value;
-  return { low: halves[0], high: halves[1] };
+  return loose(halves[0], halves[1]);
+}
+
+function loose(low: number, high: number, noted = -1): Loose {
+  return { low, high, noted };
 }
 
 /** Gives up what was boxed, or taken out. */
-export function discardBoxed(heap: Heap, { low, high }: Boxed): void {
-  if (high === MARK.MESSAGE) heap.release(low);
+export function discardBoxed({ noted }: Loose): void {
+  if (noted !== -1) letGo(noted);
 }
 
 /** The address of the message block that a value needs, or 0. */
@@ -176,42 +190,51 @@ export function boxedAt(heap: Heap, at: number, index: number): Boxed {
 }
 
 /** Puts a value behind the last. */
-export function append(heap: Heap, at: number, { low, high }: Boxed): void {
+export function append(heap: Heap, at: number, { low, high, noted }: Loose): void {
   const { i32 } = heap;
   const length = i32[at + LIST.LENGTH];
   if (length >= LARGEST_LENGTH) throw new RangeError(`A SharedList holds ${LARGEST_LENGTH} items at most.`);
   const chunk = chunkOf(length);
   if (i32[at + LIST.CHUNKS + chunk] === 0) {
     const words = capacityOfChunk(chunk) * LIST_SLOT.WORDS;
-    heap.store(at + LIST.CHUNKS + chunk, heap.allocate(KIND.LIST_CHUNK, words, 'a SharedList'));
+    // Not by a call: who dies before it would leave the chunk to nobody.
+    i32[at + LIST.CHUNKS + chunk] = heap.allocate(KIND.LIST_CHUNK, words, 'a SharedList');
   }
   const slot = slotOf(heap, at, length);
   i32[slot + LIST_SLOT.LOW] = low;
   i32[slot + LIST_SLOT.HIGH] = high;
-  // Publishes both.
+  // Publishes all of it.
   heap.store(at + LIST.LENGTH, length + 1);
+  if (noted === -1) return;
+  i32[noted] = 0;
+  vacate(noted);
 }
 
 /** Puts a value in the place of another, which is now the caller's. */
-export function replace(heap: Heap, at: number, index: number, { low, high }: Boxed): Boxed {
+export function replace(heap: Heap, at: number, index: number, { low, high, noted }: Loose): Loose {
   const { i32 } = heap;
   const old = boxedAt(heap, at, index);
+  const message = messageOf(old);
+  const entry = noted === -1 && message !== 0 ? note(0) : noted;
   const slot = slotOf(heap, at, index);
   heap.add(at + LIST.SEQUENCE, 1);
   heap.load(at + LIST.SEQUENCE);
   i32[slot + LIST_SLOT.LOW] = low;
   i32[slot + LIST_SLOT.HIGH] = high;
+  if (entry !== -1) i32[entry] = message;
   heap.add(at + LIST.SEQUENCE, 1);
   heap.load(at + LIST.SEQUENCE);
-  return old;
+  return loose(old.low, old.high, entry);
 }
 
 /** Takes the last value out, which is now the caller's; the list must not be empty. */
-export function takeLast(heap: Heap, at: number): Boxed {
+export function takeLast(heap: Heap, at: number): Loose {
   const { i32 } = heap;
   const length = i32[at + LIST.LENGTH] - 1;
-  const last = boxedAt(heap, at, length);
+  const { low, high } = boxedAt(heap, at, length);
+  const noted = high === MARK.MESSAGE ? note(0) : -1;
   heap.store(at + LIST.LENGTH, length);
+  if (noted !== -1) i32[noted] = low;
   outdate(heap, at);
   // One empty chunk stays: a list that goes to and fro over its end need not allocate each time.
   const chunk = chunkOf(length);
@@ -221,7 +244,7 @@ export function takeLast(heap: Heap, at: number): Boxed {
     i32[spare] = 0;
     heap.release(address);
   }
-  return last;
+  return loose(low, high, noted);
 }
 
 /** The length and the chunks of a list that was emptied; `dropItems` frees them. */
@@ -247,15 +270,11 @@ export function drainList(heap: Heap, at: number): void {
   const { i32 } = heap;
   fall(heap, (release) => {
     for (let index = i32[at + LIST.LENGTH] - 1; index >= 0; index--) {
-      const message = messageOf(boxedAt(heap, at, index));
+      const slot = slotOf(heap, at, index);
+      if (i32[slot + LIST_SLOT.HIGH] === MARK.MESSAGE && i32[slot + LIST_SLOT.LOW] !== 0) release(slot + LIST_SLOT.LOW);
       i32[at + LIST.LENGTH] = index;
-      if (message !== 0) release(message);
     }
-    for (let word = at + LIST.CHUNKS; word < at + LIST.WORDS; word++) {
-      const chunk = i32[word];
-      i32[word] = 0;
-      if (chunk !== 0) release(chunk);
-    }
+    for (let word = at + LIST.CHUNKS; word < at + LIST.WORDS; word++) if (i32[word] !== 0) release(word);
   });
 }
 
@@ -269,7 +288,7 @@ export function dropItems(heap: Heap, { length, chunks }: Emptied): void {
       const count = Math.min(capacityOfChunk(chunk), length - first);
       for (let index = 0; index < count; index++) {
         const slot = address + LIST_CHUNK.SLOTS + index * LIST_SLOT.WORDS;
-        if (i32[slot + LIST_SLOT.HIGH] === MARK.MESSAGE) release(i32[slot + LIST_SLOT.LOW]);
+        if (i32[slot + LIST_SLOT.HIGH] === MARK.MESSAGE) release(slot + LIST_SLOT.LOW);
       }
       heap.release(address);
     });

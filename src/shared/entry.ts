@@ -8,15 +8,18 @@
  *     STREAM     a codec stream of BYTES, then REFS addresses that it holds
  */
 import {
+  BLOCK,
   copyOut,
   defineDestructor,
   discard,
-  done,
   type Encoder,
   type Heap,
   KIND,
   MAP_ENTRY,
+  noteNew,
   pack,
+  RESUMABLE,
+  settle,
   unpack,
 } from '../memory/index.ts';
 import { fall } from './falling.ts';
@@ -28,7 +31,7 @@ const VALUE = { INTEGER: 0, DOUBLE: 1, STREAM: 2 } as const;
 const double = new Float64Array(1);
 const halves = new Int32Array(double.buffer);
 
-/** A new entry, of count 1. Throws `CloneError`, `HeapExhaustedError`. */
+/** A new entry, in an entry of the holdings. Throws `CloneError`, `HeapExhaustedError`. */
 export function createEntry(heap: Heap, key: Key, value: unknown): number {
   if (typeof value === 'number') return createNumber(heap, key, value);
   const encoder = pack(value);
@@ -42,7 +45,8 @@ export function createEntry(heap: Heap, key: Key, value: unknown): number {
 
 function createNumber(heap: Heap, key: Key, value: number): number {
   const integer = (value | 0) === value && (value !== 0 || 1 / value > 0);
-  const entry = allocate(heap, key, integer ? VALUE.INTEGER : VALUE.DOUBLE, integer ? 1 : 2);
+  const noted = allocate(heap, key, integer ? VALUE.INTEGER : VALUE.DOUBLE, integer ? 1 : 2);
+  const entry = heap.i32[noted];
   const at = entry + MAP_ENTRY.KEY + key.words;
   if (integer) {
     heap.i32[at] = value;
@@ -51,29 +55,31 @@ function createNumber(heap: Heap, key: Key, value: number): number {
     heap.i32[at] = halves[0];
     heap.i32[at + 1] = halves[1];
   }
-  return entry;
+  heap.i32[entry + BLOCK.KIND] = KIND.MAP_ENTRY;
+  return noted;
 }
 
 function createStream(heap: Heap, key: Key, encoder: Encoder): number {
   const { length, refs } = encoder;
   const words = (length + 3) >> 2;
-  const entry = allocate(heap, key, VALUE.STREAM, words + refs.length);
+  const noted = allocate(heap, key, VALUE.STREAM, words + refs.length);
+  const entry = heap.i32[noted];
   heap.i32[entry + MAP_ENTRY.BYTES] = length;
   const at = entry + MAP_ENTRY.KEY + key.words;
   copyOut(heap, encoder, at);
-  for (let index = 0; index < refs.length; index++) heap.i32[at + words + index] = refs[index];
   heap.i32[entry + MAP_ENTRY.REFS] = refs.length;
-  done(encoder);
-  return entry;
+  settle(encoder, entry, KIND.MAP_ENTRY, at + words);
+  return noted;
 }
 
 function allocate(heap: Heap, key: Key, value: number, valueWords: number): number {
   const words = MAP_ENTRY.KEY - MAP_ENTRY.SHAPE + key.words + valueWords;
-  const entry = heap.allocate(KIND.MAP_ENTRY, words, 'an entry of a SharedMap');
+  const noted = noteNew(KIND.MAP_ENTRY, words, 'an entry of a SharedMap');
+  const entry = heap.i32[noted];
   heap.i32[entry + MAP_ENTRY.SHAPE] = key.type | (value << KEY_BITS);
   heap.i32[entry + MAP_ENTRY.REFS] = 0;
   writeKey(heap, entry, key);
-  return entry;
+  return noted;
 }
 
 /** The value of an entry that the caller holds. */
@@ -115,12 +121,17 @@ function doubleAt(i32: Int32Array, at: number): number {
   return double[0];
 }
 
-defineDestructor(KIND.MAP_ENTRY, (heap, entry) => {
-  const { i32 } = heap;
-  const count = i32[entry + MAP_ENTRY.REFS];
-  if (count === 0) return;
-  const refs = entry + MAP_ENTRY.KEY + keyWords(heap, entry) + ((i32[entry + MAP_ENTRY.BYTES] + 3) >> 2);
-  fall(heap, (release) => {
-    for (let index = 0; index < count; index++) release(i32[refs + index]);
-  });
-});
+defineDestructor(
+  KIND.MAP_ENTRY,
+  (heap, entry) => {
+    const { i32 } = heap;
+    const count = i32[entry + MAP_ENTRY.REFS];
+    if (count === 0) return;
+    const refs = entry + MAP_ENTRY.KEY + keyWords(heap, entry) + ((i32[entry + MAP_ENTRY.BYTES] + 3) >> 2);
+    fall(heap, (release) => {
+      // 0 where whoever wrote or dropped it was killed.
+      for (let word = refs; word < refs + count; word++) if (i32[word] !== 0) release(word);
+    });
+  },
+  RESUMABLE,
+);

@@ -7,17 +7,20 @@ import type { Heap } from '../memory/index.ts';
 /** What is still to be released; undefined while nothing falls. */
 let falling: number[] | undefined;
 
-/** Releases the addresses that `each` names: at once, or, inside of another fall, when that one gets to them. */
-export function fall(heap: Heap, each: (release: (address: number) => void) => void): void {
+/** Gives back the counts in the words that `each` names: at once, or, inside of another fall, when that one gets there. */
+export function fall(heap: Heap, each: (release: (word: number) => void) => void): void {
   if (falling !== undefined) {
     const list = falling;
-    each((address) => list.push(address));
+    each((word) => {
+      list.push(heap.i32[word]);
+      heap.i32[word] = 0;
+    });
     return;
   }
   const list: number[] = [];
   falling = list;
-  const drain = (address: number): void => {
-    heap.release(address);
+  const drain = (word: number): void => {
+    heap.releaseFrom(word);
     while (list.length > 0) heap.release(list.pop()!);
   };
   try {

@@ -22,10 +22,12 @@ import {
   letGo,
   loadValue,
   lockMutex,
+  note,
   noteCounting,
   SharedObject,
   STRUCT,
-  storeValue,
+  storeValueNoted,
+  takeNoted,
   unlockMutex,
   wrapNoted,
 } from '../memory/index.ts';
@@ -46,15 +48,13 @@ function classSpec(heap: Heap, cls: SharedClass): ClassSpec {
   return [kindOfClass(cls)!, definition, isLibraryClass(cls) ? '' : cls.name];
 }
 
-/** A word for an object, with a count. `declared` is the class that every reader of the field knows. */
-function slotFor(heap: Heap, object: SharedObject, declared: SharedClass | undefined): number {
+/** What stands for an object, in an entry of the holdings. `declared` is the class that every reader of the field knows. */
+function slotFor(object: SharedObject, declared: SharedClass | undefined): number {
   const cls = object.constructor;
   if (isLibraryClass(cls) || (cls === declared && Object.keys(object).length === 0)) {
-    const address = addressOf(object);
-    heap.retain(address);
-    return address;
+    return noteCounting(addressOf(object));
   }
-  return storeValue(heap, object);
+  return storeValueNoted(object);
 }
 
 /** The object that a word stood for, of which the caller has written a count down. */
@@ -93,14 +93,17 @@ function takeCount(heap: Heap, at: number, word: number): number {
   return noted;
 }
 
-/** Puts an address, with its count, into an exchangeable word. */
-function exchange(heap: Heap, at: number, word: number, slot: number): void {
+/** Puts what stands in an entry of the holdings, which is the caller's, into an exchangeable word. */
+function exchange(heap: Heap, at: number, word: number, noted: number): void {
   const mutex = at + STRUCT.MUTEX;
+  const { i32 } = heap;
   lockMutex(heap, mutex);
-  const old = heap.exchange(word, slot);
+  const old = i32[word];
+  i32[word] = i32[noted];
+  i32[noted] = old;
   unlockMutex(heap, mutex);
   // Outside: a destructor may have much to do.
-  if (old !== 0) heap.release(old);
+  letGo(noted);
 }
 
 abstract class Held<T, I, M extends 'value' | 'fixed'> extends FieldType<T, I, M> {
@@ -170,7 +173,7 @@ export class Made extends Held<SharedObject, SharedObject, 'fixed'> {
     const made = object as SharedObject;
     const word = at + (field.offset >> 2);
     if (given !== undefined || !this.#fresh) {
-      heap.i32[word] = slotFor(heap, made, this.#cls);
+      heap.i32[word] = takeNoted(slotFor(made, this.#cls));
       return;
     }
     // Its wrapper would hold it until the next collection; the record holds it now, and nobody has seen the wrapper.
@@ -228,7 +231,7 @@ export class Ref extends Held<SharedObject | null, SharedObject | null, 'value'>
 
   store(heap: Heap, at: number, field: Field, value: SharedObject | null, owner: object): void {
     if (value === null) {
-      exchange(heap, at, at + (field.offset >> 2), 0);
+      exchange(heap, at, at + (field.offset >> 2), note(0));
       return;
     }
     const cls = this.#check();
@@ -236,7 +239,7 @@ export class Ref extends Held<SharedObject | null, SharedObject | null, 'value'>
       const wants = cls ? `an object of class ${cls.name} or null` : 'a shared object or null';
       throw wrongType(owner, field, wants, value);
     }
-    exchange(heap, at, at + (field.offset >> 2), slotFor(heap, value, this.#declared()));
+    exchange(heap, at, at + (field.offset >> 2), slotFor(value, this.#declared()));
   }
 
   /** The class that readers of the field know, so that a value of just that class need not say it. */
@@ -270,6 +273,6 @@ export class Any extends Held<unknown, unknown, 'value'> {
   }
 
   store(heap: Heap, at: number, field: Field, value: unknown, _owner: object): void {
-    exchange(heap, at, at + (field.offset >> 2), value === undefined ? 0 : storeValue(heap, value));
+    exchange(heap, at, at + (field.offset >> 2), value === undefined ? note(0) : storeValueNoted(value));
   }
 }

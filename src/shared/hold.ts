@@ -8,11 +8,15 @@ export class Held implements Disposable {
   readonly address: number;
   readonly #slot: number;
 
-  /** Takes over a count of the block, which stands in an entry of the holdings. */
-  protected constructor(heap: Heap, slot: number) {
+  private constructor(heap: Heap, slot: number) {
     this.address = heap.i32[slot];
     this.#slot = slot;
     hold(this, slot);
+  }
+
+  /** Takes over a count of the block, which stands in an entry of the holdings. */
+  static over(heap: Heap, slot: number): Held {
+    return new Held(heap, slot);
   }
 
   /** With a count of its own. */

@@ -1,17 +1,6 @@
 /** A list that threads share: see chunks.ts for how it stands in memory and is read without a lock. */
 import '../functions/message-codec.ts';
-import {
-  AT,
-  defineAbandon,
-  defineKind,
-  HEAP,
-  KIND,
-  LIST,
-  letGo,
-  note,
-  noteCounting,
-  SharedObject,
-} from '../memory/index.ts';
+import { AT, defineAbandon, defineKind, HEAP, KIND, LIST, letGo, noteCounting, SharedObject } from '../memory/index.ts';
 import {
   append,
   type Boxed,
@@ -24,6 +13,7 @@ import {
   type Emptied,
   emptyList,
   glanceAt,
+  type Loose,
   lockList,
   messageOf,
   PAST_END,
@@ -79,20 +69,17 @@ export class SharedList<T = unknown> extends SharedObject implements Iterable<T>
   set(index: number, value: T): this {
     refuseInside(this);
     const heap = this[HEAP];
-    const boxed = box(heap, value);
-    let old: Boxed;
+    let loose = box(value);
     try {
       lockList(this, heap, this[AT]);
       try {
-        old = replace(heap, this[AT], this.#place(index, 'set'), boxed);
+        loose = replace(heap, this[AT], this.#place(index, 'set'), loose);
       } finally {
         unlockList(heap, this[AT]);
       }
-    } catch (error) {
-      discardBoxed(heap, boxed);
-      throw error;
+    } finally {
+      discardBoxed(loose);
     }
-    discardBoxed(heap, old);
     return this;
   }
 
@@ -101,10 +88,10 @@ export class SharedList<T = unknown> extends SharedObject implements Iterable<T>
     refuseInside(this);
     const heap = this[HEAP];
     const at = this[AT];
-    const boxed: Boxed[] = [];
+    const boxed: Loose[] = [];
     let placed = 0;
     try {
-      for (const value of values) boxed.push(box(heap, value));
+      for (const value of values) boxed.push(box(value));
       lockList(this, heap, at);
       try {
         for (; placed < boxed.length; placed++) append(heap, at, boxed[placed]);
@@ -117,7 +104,7 @@ export class SharedList<T = unknown> extends SharedObject implements Iterable<T>
         unlockList(heap, at);
       }
     } catch (error) {
-      for (const one of boxed) discardBoxed(heap, one);
+      for (const one of boxed) discardBoxed(one);
       throw error;
     }
   }
@@ -127,20 +114,18 @@ export class SharedList<T = unknown> extends SharedObject implements Iterable<T>
     refuseInside(this);
     const heap = this[HEAP];
     const at = this[AT];
-    let last: Boxed;
-    let held = -1;
+    let last: Loose;
     lockList(this, heap, at);
     try {
       if (heap.i32[at + LIST.LENGTH] === 0) return undefined;
       last = takeLast(heap, at);
-      if (messageOf(last) !== 0) held = note(messageOf(last));
     } finally {
       unlockList(heap, at);
     }
     try {
       return unbox(heap, last) as T;
     } finally {
-      if (held !== -1) letGo(held);
+      discardBoxed(last);
     }
   }
 
@@ -156,19 +141,19 @@ export class SharedList<T = unknown> extends SharedObject implements Iterable<T>
     const heap = this[HEAP];
     const at = this[AT];
     let after: T;
-    let old: Boxed;
+    let old: Loose;
     lockList(this, heap, at);
     try {
       const place = this.#place(index, 'update');
-      const boxed = during(this, () => {
+      const loose = during(this, () => {
         after = fn(unbox(heap, boxedAt(heap, at, place)) as T, place);
-        return box(heap, after);
+        return box(after);
       });
-      old = replace(heap, at, place, boxed);
+      old = replace(heap, at, place, loose);
     } finally {
       unlockList(heap, at);
     }
-    discardBoxed(heap, old);
+    discardBoxed(old);
     return after!;
   }
 

@@ -18,6 +18,7 @@ import {
   MAP,
   MAP_PORTION,
   MAP_SLOT,
+  note,
   noteCounting,
   SharedObject,
   STRIPE,
@@ -104,22 +105,19 @@ export class SharedMap<K extends MapKey = MapKey, V = unknown> extends SharedObj
     const wanted = keyOf(key, this);
     const heap = this[HEAP];
     // Outside of the lock: a getter of the value's is the user's code.
-    const entry = createEntry(heap, wanted, value);
+    const noted = createEntry(heap, wanted, value);
     const stripe = this.#stripe(wanted);
-    let old = 0;
     try {
       lockStripe(this, heap, stripe);
       try {
-        old = put(heap, stripe, wanted, entry);
+        put(heap, stripe, wanted, noted);
       } finally {
         unlockStripe(heap, stripe);
       }
-    } catch (error) {
-      heap.release(entry);
-      throw error;
+    } finally {
+      // The old one, or the new one when it is not in. Outside too: dropping it may have much to do.
+      letGo(noted);
     }
-    // Outside too: dropping it may have much to do.
-    if (old !== 0) heap.release(old);
     return this;
   }
 
@@ -129,17 +127,21 @@ export class SharedMap<K extends MapKey = MapKey, V = unknown> extends SharedObj
     const wanted = keyOf(key, this);
     const heap = this[HEAP];
     const stripe = this.#stripe(wanted);
-    let old = 0;
-    lockStripe(this, heap, stripe);
+    const noted = note(0);
+    let found = false;
     try {
-      const slot = slotOf(heap, stripe, wanted);
-      if (slot !== 0) old = remove(heap, stripe, slot);
+      lockStripe(this, heap, stripe);
+      try {
+        const slot = slotOf(heap, stripe, wanted);
+        found = slot !== 0;
+        if (found) remove(heap, stripe, slot, noted);
+      } finally {
+        unlockStripe(heap, stripe);
+      }
     } finally {
-      unlockStripe(heap, stripe);
+      letGo(noted);
     }
-    if (old === 0) return false;
-    heap.release(old);
-    return true;
+    return found;
   }
 
   /** Takes everything out, a stripe at a time: what others put in meanwhile may stay. */
@@ -272,28 +274,22 @@ export class SharedMap<K extends MapKey = MapKey, V = unknown> extends SharedObj
     }
     const heap = this[HEAP];
     const stripe = this.#stripe(wanted);
-    let old = 0;
+    let noted = -1;
     let after: V;
     lockStripe(this, heap, stripe);
     try {
       const slot = slotOf(heap, stripe, wanted);
-      const entry = during(this, () => {
+      during(this, () => {
         const before = slot === 0 ? ABSENT : readValue(heap, heap.i32[slot + MAP_SLOT.ADDRESS]);
         after = run(before);
         // Its getters are the user's code as well.
-        return keep && before !== ABSENT ? 0 : createEntry(heap, wanted, after);
+        if (!keep || before === ABSENT) noted = createEntry(heap, wanted, after);
       });
-      if (entry === 0) return after!;
-      try {
-        old = put(heap, stripe, wanted, entry);
-      } catch (error) {
-        heap.release(entry);
-        throw error;
-      }
+      if (noted !== -1) put(heap, stripe, wanted, noted);
     } finally {
       unlockStripe(heap, stripe);
+      if (noted !== -1) letGo(noted);
     }
-    if (old !== 0) heap.release(old);
     return after!;
   }
 

@@ -1,31 +1,7 @@
 /** What an iteration holds of a map at a time: the entries of one stripe, in a block that gives them back with itself. */
-import { BLOCK, defineDestructor, type Heap, KIND, MAP_PORTION, noteNew } from '../memory/index.ts';
+import { BLOCK, defineDestructor, type Heap, KIND, MAP_PORTION, noteNew, RESUMABLE } from '../memory/index.ts';
 import { fall } from './falling.ts';
 import { Held } from './hold.ts';
-
-class Portion extends Held {
-  readonly #heap: Heap;
-
-  constructor(heap: Heap, slot: number) {
-    super(heap, slot);
-    this.#heap = heap;
-  }
-
-  /** One entry after the other, out of the portion first: who dies here loses one. The reaper gives back the others. */
-  override [Symbol.dispose](): void {
-    const { i32 } = this.#heap;
-    const first = this.address + MAP_PORTION.ENTRIES;
-    // From the last on: they end at the first 0.
-    let end = first;
-    while (end < first + i32[this.address + MAP_PORTION.COUNT] && i32[end] !== 0) end++;
-    while (end > first) {
-      const entry = i32[--end];
-      i32[end] = 0;
-      this.#heap.release(entry);
-    }
-    super[Symbol.dispose]();
-  }
-}
 
 /** A portion with room for `room` entries and none in it. */
 export function createPortion(heap: Heap, room: number): Held {
@@ -35,7 +11,7 @@ export function createPortion(heap: Heap, room: number): Held {
   heap.i32.fill(0, at + MAP_PORTION.COUNT, at + MAP_PORTION.ENTRIES + room);
   heap.i32[at + MAP_PORTION.COUNT] = room;
   heap.i32[at + BLOCK.KIND] = KIND.MAP_PORTION;
-  return new Portion(heap, slot);
+  return Held.over(heap, slot);
 }
 
 export function* entriesOf(heap: Heap, portion: number): Generator<number, undefined, undefined> {
@@ -46,8 +22,16 @@ export function* entriesOf(heap: Heap, portion: number): Generator<number, undef
   }
 }
 
-defineDestructor(KIND.MAP_PORTION, (heap, portion) => {
-  fall(heap, (release) => {
-    for (const entry of entriesOf(heap, portion)) release(entry);
-  });
-});
+defineDestructor(
+  KIND.MAP_PORTION,
+  (heap, portion) => {
+    fall(heap, (release) => {
+      const first = portion + MAP_PORTION.ENTRIES;
+      // They end at the first 0; from the last on, so that who is killed in here leaves the others.
+      let end = first;
+      while (end < first + heap.i32[portion + MAP_PORTION.COUNT] && heap.i32[end] !== 0) end++;
+      while (end > first) release(--end);
+    });
+  },
+  RESUMABLE,
+);

@@ -16,13 +16,16 @@
  * on meanwhile, and so do those that read this one.
  */
 import {
+  BLOCK,
   breakMutex,
   GRAVE,
   type Heap,
   KIND,
+  letGo,
   MAP_PORTION,
   MAP_SLOT,
   MAP_TABLE,
+  noteNew,
   type SharedObject,
   STRIPE,
   unlockMutex,
@@ -143,24 +146,27 @@ export function slotOf(heap: Heap, stripe: number, key: Key): number {
   }
 }
 
-/** Puts an entry in, in place of the one that the key had: returns that one, for release behind the lock, or 0. */
-export function put(heap: Heap, stripe: number, key: Key, entry: number): number {
+/** Puts an entry in; in the holdings then stands the one that the key had, for release behind the lock, or 0. */
+export function put(heap: Heap, stripe: number, key: Key, noted: number): void {
   const { i32 } = heap;
   const slot = slotOf(heap, stripe, key);
   if (slot === 0) {
-    insert(heap, stripe, key.hash, entry);
-    return 0;
+    insert(heap, stripe, key.hash, noted);
+    return;
   }
+  const entry = i32[noted];
   const old = i32[slot + MAP_SLOT.ADDRESS];
   i32[stripe + STRIPE.BUSY] = 1;
   heap.store(slot + MAP_SLOT.ADDRESS, entry);
+  // Nothing in between: who dies there is taken for the holder of what stands in the map.
+  i32[noted] = old;
   outdate(heap, stripe);
   i32[stripe + STRIPE.BUSY] = 0;
-  return old;
 }
 
-function insert(heap: Heap, stripe: number, hash: number, entry: number): void {
+function insert(heap: Heap, stripe: number, hash: number, noted: number): void {
   const { i32 } = heap;
+  const entry = i32[noted];
   const before = i32[stripe + STRIPE.TABLE];
   const capacity = before === 0 ? 0 : i32[before + MAP_TABLE.MASK] + 1;
   if ((i32[stripe + STRIPE.USED] + 1) * 4 > capacity * 3) rebuild(heap, stripe, i32[stripe + STRIPE.COUNT] + 1);
@@ -173,19 +179,21 @@ function insert(heap: Heap, stripe: number, hash: number, entry: number): void {
   i32[stripe + STRIPE.BUSY] = 1;
   i32[slot + MAP_SLOT.HASH] = hash;
   heap.store(slot + MAP_SLOT.ADDRESS, entry);
+  i32[noted] = 0;
   i32[stripe + STRIPE.COUNT]++;
   if (wasEmpty) i32[stripe + STRIPE.USED]++;
   i32[stripe + STRIPE.BUSY] = 0;
 }
 
-/** Takes the entry in a slot out, and returns it for release behind the lock. */
-export function remove(heap: Heap, stripe: number, slot: number): number {
+/** Takes the entry in a slot out, into the holdings, for release behind the lock. */
+export function remove(heap: Heap, stripe: number, slot: number, noted: number): void {
   const { i32 } = heap;
   const table = i32[stripe + STRIPE.TABLE];
   const mask = i32[table + MAP_TABLE.MASK];
   const entry = i32[slot + MAP_SLOT.ADDRESS];
   i32[stripe + STRIPE.BUSY] = 1;
   heap.store(slot + MAP_SLOT.ADDRESS, GRAVE);
+  i32[noted] = entry;
   i32[stripe + STRIPE.COUNT]--;
   outdate(heap, stripe);
   // A search that ends behind it anyway needs no grave, nor those before it.
@@ -206,7 +214,6 @@ export function remove(heap: Heap, stripe: number, slot: number): number {
       // No room for a smaller table beside the large one: it stays as large as it is.
     }
   }
-  return entry;
 }
 
 /** Slots of the stripe's table; also without the lock. */
@@ -224,11 +231,12 @@ function rebuild(heap: Heap, stripe: number, count: number): void {
   const { i32 } = heap;
   let capacity: number = MAP_TABLE.FIRST_CAPACITY;
   while (count * 2 > capacity) capacity *= 2;
-  const table = heap.allocate(
+  const noted = noteNew(
     KIND.MAP_TABLE,
     MAP_TABLE.SLOTS - MAP_TABLE.MASK + capacity * MAP_SLOT.WORDS,
     'the table of a SharedMap',
   );
+  const table = i32[noted];
   const mask = capacity - 1;
   i32[table + MAP_TABLE.MASK] = mask;
   i32.fill(0, table + MAP_TABLE.SLOTS, table + MAP_TABLE.SLOTS + capacity * MAP_SLOT.WORDS);
@@ -247,13 +255,15 @@ function rebuild(heap: Heap, stripe: number, count: number): void {
       live++;
     }
   }
+  i32[table + BLOCK.KIND] = KIND.MAP_TABLE;
   i32[stripe + STRIPE.BUSY] = 1;
   // Publishes all of it.
   heap.store(stripe + STRIPE.TABLE, table);
+  i32[noted] = old;
   i32[stripe + STRIPE.USED] = live;
   outdate(heap, stripe);
   i32[stripe + STRIPE.BUSY] = 0;
-  if (old !== 0) heap.release(old);
+  letGo(noted);
 }
 
 /**
@@ -282,10 +292,7 @@ export function drain(heap: Heap, stripe: number): void {
   if (table === 0) return;
   fall(heap, (release) => {
     for (let slot = table + MAP_TABLE.SLOTS, end = endOf(heap, table); slot < end; slot += MAP_SLOT.WORDS) {
-      const entry = i32[slot + MAP_SLOT.ADDRESS];
-      if (entry <= 0) continue;
-      i32[slot + MAP_SLOT.ADDRESS] = 0;
-      release(entry);
+      if (i32[slot + MAP_SLOT.ADDRESS] > 0) release(slot + MAP_SLOT.ADDRESS);
     }
   });
   i32[stripe + STRIPE.TABLE] = 0;
@@ -298,7 +305,7 @@ export function dropTable(heap: Heap, table: number): void {
   const { i32 } = heap;
   fall(heap, (release) => {
     for (let slot = table + MAP_TABLE.SLOTS, end = endOf(heap, table); slot < end; slot += MAP_SLOT.WORDS) {
-      if (i32[slot + MAP_SLOT.ADDRESS] > 0) release(i32[slot + MAP_SLOT.ADDRESS]);
+      if (i32[slot + MAP_SLOT.ADDRESS] > 0) release(slot + MAP_SLOT.ADDRESS);
     }
   });
   heap.release(table);

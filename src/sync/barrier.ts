@@ -40,7 +40,6 @@ import {
   loadValue,
   lockMutex,
   noteCounting,
-  heap as ownHeap,
   pack,
   park,
   parkSync,
@@ -414,8 +413,8 @@ function breakRound(heap: Heap, round: number): boolean {
 function packAction(action: () => unknown): { action: number; modules: number } {
   const encoder = pack(action);
   try {
-    const modules = storeValue(ownHeap, encoder.functions);
-    return { modules, action: store(ownHeap, encoder) };
+    const modules = storeValue(encoder.functions);
+    return { modules, action: store(encoder) };
   } catch (error) {
     discard(encoder);
     throw error;

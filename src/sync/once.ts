@@ -191,9 +191,8 @@ export class Once<T = unknown> extends SharedObject {
 
   /** What can't be copied is an error for all, this thread included: else it alone would think that all went well. */
   #store(outcome: Outcome): { message: number; outcome: Outcome } {
-    const heap = this[HEAP];
     try {
-      return { message: storeValue(heap, outcome), outcome };
+      return { message: storeValue(outcome), outcome };
     } catch (cause) {
       if (cause instanceof HeapExhaustedError) throw cause;
       const what = 'error' in outcome ? 'error' : 'value';
@@ -202,7 +201,7 @@ export class Once<T = unknown> extends SharedObject {
       const error = new CloneError(
         `The ${what} of ${this.toString()} can't be shared with other threads: ${why}${was}`,
       );
-      return { message: storeValue(heap, { error }), outcome: { error } };
+      return { message: storeValue({ error }), outcome: { error } };
     }
   }
 

@@ -268,7 +268,7 @@ function tellPlace(): void {
   const word = heap.descriptor + ISOLATE.PARKED_PLACE;
   if (heap.i32[word] !== 0) return;
   try {
-    heap.store(word, storeValue(heap, callerPlace().replace(/^ at /, '')));
+    heap.store(word, storeValue(callerPlace().replace(/^ at /, '')));
   } catch {
     // A full heap: then the report is without.
   }

@@ -27,8 +27,8 @@ export function setExceptHook(hook: ExceptHook | undefined): void {
       throw new TypeError(`setExceptHook(${String(hook)}): give a function, or undefined.`);
     const encoder = pack(hook);
     try {
-      modules = storeValue(heap, encoder.functions);
-      message = store(heap, encoder);
+      modules = storeValue(encoder.functions);
+      message = store(encoder);
     } catch (error) {
       discard(encoder);
       throw error;

@@ -135,7 +135,7 @@ export class ThreadLocal<T = unknown> extends SharedObject {
     const word = this[AT] + LOCAL.MAKING;
     if (disposed || this[HEAP].i32[word] !== 0) return;
     try {
-      this[HEAP].store(word, storeValue(this[HEAP], { cls, args }));
+      this[HEAP].store(word, storeValue({ cls, args }));
     } catch (cause) {
       if (!(cause instanceof CloneError)) throw cause;
       throw new CloneError(

@@ -31,7 +31,7 @@ export function initRecord(heap: Heap, at: number, name: string, flags: number):
   heap.i32.fill(0, at + THREAD.STATE, at + THREAD.WORDS);
   initSpot(heap, at + THREAD.SPOT);
   heap.i32[at + THREAD.FLAGS] = flags;
-  heap.i32[at + THREAD.NAME] = storeValue(heap, name);
+  heap.i32[at + THREAD.NAME] = storeValue(name);
 }
 
 /** Drops what a record holds: messages, a timer's event, a worker's tail and executor. */
@@ -53,7 +53,7 @@ export function nameOf(heap: Heap, at: number): string {
 }
 
 export function rename(heap: Heap, at: number, name: string): void {
-  const message = storeValue(heap, name);
+  const message = storeValue(name);
   lockMutex(heap, SUPER.THREADS_MUTEX);
   const old = heap.i32[at + THREAD.NAME];
   heap.i32[at + THREAD.NAME] = message;
@@ -118,10 +118,10 @@ export function finish(heap: Heap, at: number, outcome: number, result: unknown,
   if (heap.load(at + THREAD.STATE) === THREAD_STATE.ENDED) return false;
   let message = stored;
   try {
-    if (message === 0) message = storeValue(heap, result);
+    if (message === 0) message = storeValue(result);
   } catch (error) {
     // Second try: the error about the result; it is small and plain.
-    message = storeValue(heap, error);
+    message = storeValue(error);
     outcome = THREAD_OUTCOME.ERROR;
   }
   heap.i32[at + THREAD.RESULT] = message;

@@ -122,7 +122,7 @@ function tellKernel(thread: Thread, given: boolean): void {
 /** A result that can't be sent back is an error of the thread like any other, and reported as one. */
 function storeResult(value: unknown): number {
   try {
-    return storeValue(heap, value);
+    return storeValue(value);
   } catch (cause) {
     const { thread, text } = running!;
     throw new CloneError(

@@ -249,7 +249,7 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
   /** Aborts `currentThread().signal` inside the thread, with this reason. */
   interrupt(reason: unknown = new DOMException(`${this.name} was interrupted`, 'AbortError')): void {
     const at = this[AT];
-    const message = storeValue(heap, reason);
+    const message = storeValue(reason);
     if (heap.cas(at + THREAD.REASON, 0, message) !== 0) {
       // The first reason stays, as with an AbortController.
       heap.release(message);
@@ -367,8 +367,8 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
       throw error;
     }
     try {
-      heap.i32[at + THREAD.MODULES] = storeValue(heap, encoder.functions);
-      heap.i32[at + THREAD.TARGET] = store(heap, encoder);
+      heap.i32[at + THREAD.MODULES] = storeValue(encoder.functions);
+      heap.i32[at + THREAD.TARGET] = store(encoder);
     } catch (error) {
       discard(encoder);
       throw error;

@@ -87,7 +87,7 @@ for (const Kind of [Lock, RLock]) {
     const lock = new Kind();
     const passed = new Value(i32, 0);
     const before = enumerate();
-    const message = storeValue(heap, [lock, passed]);
+    const message = storeValue([lock, passed]);
     const file = new URL('./fixtures/raw-worker.ts', import.meta.url);
     lock.acquireSync();
     const ends = Array.from({ length: 15 }, () =>

@@ -7,7 +7,7 @@ import { Lock } from '../../src/sync/index.ts';
 import { check, rounds } from '../support/check.ts';
 
 function copy<T>(value: T): T {
-  const message = storeValue(heap, value);
+  const message = storeValue(value);
   try {
     return loadValue(heap, message) as T;
   } finally {

@@ -21,7 +21,7 @@ check(
     const lock = new Lock();
     const text = 'x'.repeat(3000);
     assertFlat(rounds(200_000, 2_000_000), (number) => {
-      const message = storeValue(heap, number % 4 ? { lock, number } : { lock, text });
+      const message = storeValue(number % 4 ? { lock, number } : { lock, text });
       assert.equal((loadValue(heap, message) as { lock: Lock }).lock, lock);
       heap.release(message);
     });

@@ -4,7 +4,7 @@ import { heap, loadValue, storeValue } from '../../src/memory/index.ts';
 
 /** A new thread that runs a module's function. */
 export function startThread<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): Worker {
-  const workerData = storeValue(heap, [fn, ...args]);
+  const workerData = storeValue([fn, ...args]);
   return new Worker(new URL('./fixtures/entry.ts', import.meta.url), { workerData });
 }
 

@@ -19,7 +19,7 @@ export class TestThread implements AsyncDisposable {
 
   constructor(fixture: URL, role: string, args: unknown[]) {
     this.cell = new Int32Array(new SharedArrayBuffer(CELL.WORDS * 4));
-    this.#message = storeValue(heap, args);
+    this.#message = storeValue(args);
     this.worker = new Worker(new URL('./thread-main.ts', import.meta.url), {
       workerData: { fixture: fixture.href, role, message: this.#message, cell: this.cell },
     });

@@ -271,10 +271,10 @@ export function drainList(heap: Heap, at: number): void {
   fall(heap, (release) => {
     for (let index = i32[at + LIST.LENGTH] - 1; index >= 0; index--) {
       const slot = slotOf(heap, at, index);
-      if (i32[slot + LIST_SLOT.HIGH] === MARK.MESSAGE && i32[slot + LIST_SLOT.LOW] !== 0) release(slot + LIST_SLOT.LOW);
+      if (i32[slot + LIST_SLOT.HIGH] === MARK.MESSAGE) release(slot + LIST_SLOT.LOW);
       i32[at + LIST.LENGTH] = index;
     }
-    for (let word = at + LIST.CHUNKS; word < at + LIST.WORDS; word++) if (i32[word] !== 0) release(word);
+    for (let word = at + LIST.CHUNKS; word < at + LIST.WORDS; word++) release(word);
   });
 }
 

@@ -118,8 +118,7 @@ export function dropFields(heap: Heap, at: number): void {
   if (count === 0) return;
   fall(heap, (release) => {
     for (let index = 0; index < count; index++) {
-      const word = at + heap.i32[definition + DEFINITION.FIRST_HANDLE + index];
-      if (heap.i32[word] !== 0) release(word);
+      release(at + heap.i32[definition + DEFINITION.FIRST_HANDLE + index]);
     }
   });
 }

@@ -129,8 +129,7 @@ defineDestructor(
     if (count === 0) return;
     const refs = entry + MAP_ENTRY.KEY + keyWords(heap, entry) + ((i32[entry + MAP_ENTRY.BYTES] + 3) >> 2);
     fall(heap, (release) => {
-      // 0 where whoever wrote or dropped it was killed.
-      for (let word = refs; word < refs + count; word++) if (i32[word] !== 0) release(word);
+      for (let word = refs; word < refs + count; word++) release(word);
     });
   },
   RESUMABLE,

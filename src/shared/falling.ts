@@ -7,12 +7,15 @@ import type { Heap } from '../memory/index.ts';
 /** What is still to be released; undefined while nothing falls. */
 let falling: number[] | undefined;
 
-/** Gives back the counts in the words that `each` names: at once, or, inside of another fall, when that one gets there. */
+/**
+ * Gives back the counts in the words that `each` names: at once, or, inside of another fall, when that one gets there. A
+ * word may be 0, where whoever wrote or dropped it was killed.
+ */
 export function fall(heap: Heap, each: (release: (word: number) => void) => void): void {
   if (falling !== undefined) {
     const list = falling;
     each((word) => {
-      list.push(heap.i32[word]);
+      if (heap.i32[word] !== 0) list.push(heap.i32[word]);
       heap.i32[word] = 0;
     });
     return;
@@ -20,7 +23,7 @@ export function fall(heap: Heap, each: (release: (word: number) => void) => void
   const list: number[] = [];
   falling = list;
   const drain = (word: number): void => {
-    heap.releaseFrom(word);
+    if (heap.i32[word] !== 0) heap.releaseFrom(word);
     while (list.length > 0) heap.release(list.pop()!);
   };
   try {

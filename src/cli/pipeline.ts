@@ -143,22 +143,20 @@ export class Pipeline {
       onError,
     });
     const entry: Entry = { batch, outcome, resultBytes: 0 };
-    const done = (result: BatchOutcome | Error): void => {
-      this.#running--;
-      if (result instanceof Error) {
-        this.#failAhead(place, workerError(batch, result));
-      } else {
-        entry.resultBytes = bytesOf(result);
-        this.#unwrittenBytes += entry.resultBytes;
-        this.#chunk.learn(result.records, result.duration, entry.resultBytes);
-        const [failure] = result.failures;
-        if (onError === 'stop' && failure !== undefined) this.#failAhead(place, recordError(batch, failure));
-      }
-      if (!ordered) this.#line.push(entry);
-      this.#changed.notify();
+    const done = (result: BatchOutcome): void => {
+      entry.resultBytes = bytesOf(result);
+      this.#unwrittenBytes += entry.resultBytes;
+      this.#chunk.learn(result.records, result.duration, entry.resultBytes);
+      const [failure] = result.failures;
+      if (onError === 'stop' && failure !== undefined) this.#failAhead(place, recordError(batch, failure));
     };
     // The writer sees a rejection when it comes to this entry; until then it must not count as unhandled.
-    outcome.then(done, done);
+    const failed = (error: Error): void => this.#failAhead(place, workerError(batch, error));
+    outcome.then(done, failed).then(() => {
+      this.#running--;
+      if (!ordered) this.#line.push(entry);
+      this.#changed.notify();
+    });
     if (ordered) this.#line.push(entry);
   }
 

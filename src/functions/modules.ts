@@ -1,7 +1,9 @@
 /** Loading the module that a reference names, once, and knowing which module is being loaded. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import { FunctionError } from '../errors.ts';
 import { requireModule, TRANSFORMED } from './hooks.ts';
 import { describeReference, type FunctionReference, fileOf } from './reference.ts';
@@ -65,18 +67,26 @@ export function loadModuleSync(reference: FunctionReference): unknown {
  */
 export const isImportingModule = (): string | undefined => importing.getStore();
 
+/** Whether it stands in the module that Node was started with, and this thread runs that. */
+function isProgram({ module }: FunctionReference): boolean {
+  return isMainThread && process.argv[1] !== undefined && module === pathToFileURL(process.argv[1]).href;
+}
+
 function loadFailure(reference: FunctionReference, cause: unknown): unknown {
   const code = (cause as { code?: unknown } | null)?.code;
   const wrong =
-    code === 'ERR_REQUIRE_ASYNC_MODULE'
-      ? "its module uses top-level await, so it can't be loaded synchronously. Import the module in this thread first."
-      : code === 'ERR_REQUIRE_CYCLE_MODULE'
-        ? 'its module is still being imported. Use the function after the import has ended.'
-        : cause === TRANSFORMED
-          ? 'a loader makes CommonJS of modules that are loaded synchronously. Import the module in this thread first.'
-          : cause === QUERY
-            ? "the URL of its module has a query, with which it can't be loaded synchronously. Import the module in this thread first."
-            : undefined;
+    code === 'ERR_REQUIRE_ASYNC_MODULE' && isProgram(reference)
+      ? "the program's main module uses top-level await, and what it exports can't be found again while that goes on. " +
+        'Put it into a module of its own, or what the program does into an async function main().'
+      : code === 'ERR_REQUIRE_ASYNC_MODULE'
+        ? "its module uses top-level await, so it can't be loaded synchronously. Import the module in this thread first."
+        : code === 'ERR_REQUIRE_CYCLE_MODULE'
+          ? 'its module is still being imported. Use the function after the import has ended.'
+          : cause === TRANSFORMED
+            ? 'a loader makes CommonJS of modules that are loaded synchronously. Import the module in this thread first.'
+            : cause === QUERY
+              ? "the URL of its module has a query, with which it can't be loaded synchronously. Import the module in this thread first."
+              : undefined;
   if (wrong === undefined) return cause;
   return new FunctionError(`Function ${describeReference(reference)} can't be rebuilt: ${wrong}`, undefined, { cause });
 }

@@ -20,6 +20,8 @@ export const LET_GO: unique symbol = Symbol('telaio.letGo');
 export const AT: unique symbol = Symbol('telaio.address');
 /** A method that is called when an object's address is first asked for: it may be about to leave this thread. */
 export const PUBLISH: unique symbol = Symbol('telaio.publish');
+/** A method that gives the other records at which this thread's asynchronous waits for an object stand. */
+export const WAITED_AT: unique symbol = Symbol('telaio.waitedAt');
 const SLOT: unique symbol = Symbol('telaio.slot');
 
 type Class = abstract new (...args: never[]) => SharedObject;
@@ -33,6 +35,7 @@ export abstract class SharedObject implements Disposable {
   /** @internal */ readonly [AT]: number;
   /** @internal */ [SLOT]: number;
   /** @internal */ [PUBLISH]?(): void;
+  /** @internal */ [WAITED_AT]?(): Iterable<number>;
 
   /** A new record with `words` of payload, filled by `init`; or, while adopting, the wrapper of an existing one. */
   protected constructor(kind: Kind, words: number, init: (heap: Heap, address: number) => void) {
@@ -72,7 +75,7 @@ export abstract class SharedObject implements Disposable {
    */
   [Symbol.dispose](): void {
     const { name } = this.constructor;
-    endWaits(threadHeap, this[AT], () => disposedError(name));
+    for (const at of [this[AT], ...(this[WAITED_AT]?.() ?? [])]) endWaits(threadHeap, at, () => disposedError(name));
     this[LET_GO]();
   }
 
@@ -110,6 +113,11 @@ function disposedPrototype(name: string): object {
 
 function disposedError(name: string): DisposedError {
   return new DisposedError(`This ${name} was disposed in this thread: make a new one, or dispose it later.`);
+}
+
+/** For calls that have run the user's code on their way, which may have disposed the very object. */
+export function refuseDisposed(object: SharedObject, name: string): void {
+  if (!(object instanceof SharedObject)) throw disposedError(name);
 }
 
 function makeDisposedPrototype(name: string): object {
@@ -257,6 +265,11 @@ function makingOf(cls: object): Making {
     makings.set(cls, making);
   }
   return making;
+}
+
+/** Whether a user's class has private members. */
+export function hasPrivates(cls: object): boolean {
+  return makingOf(cls).privates;
 }
 
 /** Whether instances of a user's class would arrive without their private members (see `wrap`). */

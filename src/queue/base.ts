@@ -27,6 +27,7 @@ import {
   park,
   parkSync,
   QUEUE,
+  refuseDisposed,
   SharedObject,
   SYNC,
   type SyncWaitOptions,
@@ -332,6 +333,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
 
   /** True when the whole batch is in. */
   #putBatch(batch: Batch): true | undefined {
+    refuseDisposed(this, 'Queue');
     const heap = this[HEAP];
     if (roomIn(heap, this[AT]) === 0) return undefined;
     for (;;) {

@@ -1,6 +1,17 @@
 /** A list that threads share: see chunks.ts for how it stands in memory and is read without a lock. */
 import '../functions/message-codec.ts';
-import { AT, defineAbandon, defineKind, HEAP, KIND, LIST, letGo, noteCounting, SharedObject } from '../memory/index.ts';
+import {
+  AT,
+  defineAbandon,
+  defineKind,
+  HEAP,
+  KIND,
+  LIST,
+  letGo,
+  noteCounting,
+  refuseDisposed,
+  SharedObject,
+} from '../memory/index.ts';
 import {
   append,
   type Boxed,
@@ -71,6 +82,7 @@ export class SharedList<T = unknown> extends SharedObject implements Iterable<T>
     const heap = this[HEAP];
     let loose = box(value);
     try {
+      refuseDisposed(this, 'SharedList');
       lockList(this, heap, this[AT]);
       try {
         loose = replace(heap, this[AT], this.#place(index, 'set'), loose);
@@ -92,6 +104,7 @@ export class SharedList<T = unknown> extends SharedObject implements Iterable<T>
     let placed = 0;
     try {
       for (const value of values) boxed.push(box(value));
+      refuseDisposed(this, 'SharedList');
       lockList(this, heap, at);
       try {
         for (; placed < boxed.length; placed++) append(heap, at, boxed[placed]);

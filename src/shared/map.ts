@@ -20,6 +20,7 @@ import {
   MAP_SLOT,
   note,
   noteCounting,
+  refuseDisposed,
   SharedObject,
   STRIPE,
   STRIPES_OF_A_MAP,
@@ -108,6 +109,7 @@ export class SharedMap<K extends MapKey = MapKey, V = unknown> extends SharedObj
     const noted = createEntry(heap, wanted, value);
     const stripe = this.#stripe(wanted);
     try {
+      refuseDisposed(this, 'SharedMap');
       lockStripe(this, heap, stripe);
       try {
         put(heap, stripe, wanted, noted);

@@ -33,10 +33,10 @@ import {
   SYNC,
   type SyncWaitOptions,
   threadEnded,
+  WAITED_AT,
   WAITER,
   type WaitOptions,
   wake,
-  wrap,
   wrapCounting,
 } from '../memory/index.ts';
 import type { Guard } from './guard.ts';
@@ -52,6 +52,8 @@ const SKIPPED = 2;
 
 export class Condition extends SharedObject {
   #lock: Mutual | undefined;
+  /** The records of this thread's asynchronous waits. */
+  readonly #waiters = new Set<number>();
 
   /** Over `lock`, a Lock or RLock that others may use too; a new RLock when none is given. */
   constructor(lock?: Mutual) {
@@ -68,6 +70,11 @@ export class Condition extends SharedObject {
       heap.i32.fill(0, at + CONDITION.HEAD, at + CONDITION.WORDS);
     });
     this.#lock = own;
+  }
+
+  /** @internal */
+  override [WAITED_AT](): Iterable<number> {
+    return this.#waiters;
   }
 
   /** The lock it stands over. */
@@ -116,8 +123,11 @@ export class Condition extends SharedObject {
     this.#mustOwn('wait');
     if (options?.signal?.aborted) throw options.signal.reason;
     const { lock } = this;
+    // Also of one that is disposed meanwhile: its list is gone through when the wait is over.
+    const kept = noteCounting(this[AT]);
     const slot = this.#join();
     const waiter = this[HEAP].i32[slot];
+    this.#waiters.add(waiter);
     const saved = lock[SAVE]();
     const threads = endedThreads();
     let failure: { reason: unknown } | undefined;
@@ -126,8 +136,10 @@ export class Condition extends SharedObject {
     } catch (reason) {
       failure = { reason };
     }
+    this.#waiters.delete(waiter);
     await lock[RESTORE](saved);
     const notified = this.#leave(slot);
+    letGo(kept);
     // It may have ended while it took the lock again: what is left of it goes no further.
     if (threads !== endedThreads()) failure ??= { reason: threadEnded() };
     // Notified and aborted at once: the notification must not be lost, so it goes to the next.
@@ -330,6 +342,5 @@ defineAbandon(KIND.WAITER, (heap, waiter, ident) => {
   }
   const at = heap.i32[waiter + WAITER.CONDITION];
   heap.retain(waiter);
-  heap.retain(at);
-  (wrap(heap, at) as Condition)[FORGET](waiter);
+  (wrapCounting(heap, at) as Condition)[FORGET](waiter);
 });

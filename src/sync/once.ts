@@ -25,7 +25,9 @@ import {
   type Heap,
   initSpot,
   KIND,
+  letGo,
   loadValue,
+  noteCounting,
   ONCE,
   park,
   parkSync,
@@ -80,6 +82,8 @@ export class Once<T = unknown> extends SharedObject {
     const taken = await park(this[HEAP], this[AT] + ONCE.SPOT, () => this.#take(), options);
     if (taken === undefined) throw this.#late(options?.timeout);
     if (taken !== RUN) return open(taken) as T;
+    // Until the outcome is there, also when the function disposes it.
+    const kept = noteCounting(this[AT]);
     const nesting: Nesting = { once: this as Once, active: true, outer: nestings.getStore() };
     const outcome = await nestings.run(nesting, async (): Promise<Outcome> => {
       try {
@@ -88,13 +92,18 @@ export class Once<T = unknown> extends SharedObject {
         // That is nobody's outcome: another of those who wait runs its own.
         if (error instanceof ThreadEndedError) {
           this.#giveUp();
+          letGo(kept);
           throw error;
         }
         return { error };
       }
     });
     nesting.active = false;
-    return open(this.#publish(outcome)) as T;
+    try {
+      return open(this.#publish(outcome)) as T;
+    } finally {
+      letGo(kept);
+    }
   }
 
   /** The same, blocking this thread. A `fn` that returns a promise is refused: `RuntimeError`, in every thread. */
@@ -116,6 +125,8 @@ export class Once<T = unknown> extends SharedObject {
     const taken = attempt() ?? parkSync(heap, this[AT] + ONCE.SPOT, this[AT], attempt, deadline);
     if (taken === undefined) throw this.#late(options?.timeout);
     if (taken !== RUN) return open(taken) as T;
+    // Until the outcome is there, also when the function disposes it.
+    const kept = noteCounting(this[AT]);
     const nesting: Nesting = { once: this as Once, active: true, outer: nestings.getStore() };
     const outcome = nestings.run(nesting, (): Outcome => {
       try {
@@ -126,7 +137,11 @@ export class Once<T = unknown> extends SharedObject {
       }
     });
     nesting.active = false;
-    return open(this.#publish(outcome)) as T;
+    try {
+      return open(this.#publish(outcome)) as T;
+    } finally {
+      letGo(kept);
+    }
   }
 
   /** Whether the function has been called to its end. */

@@ -37,6 +37,7 @@ import {
   parkSync,
   RWLOCK,
   refuseArguments,
+  refuseDisposed,
   rouse,
   SharedObject,
   SYNC,
@@ -291,6 +292,7 @@ class Share implements Release {
   }
 
   [GIVE_BACK](): void {
+    refuseDisposed(this.lock, 'RWLock');
     (this.side === READ ? leaveRead : leaveWrite)(this.lock[HEAP], this.lock[AT], this.ident);
   }
 }

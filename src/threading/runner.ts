@@ -243,6 +243,8 @@ export async function mayBeReused(record: number): Promise<boolean> {
   }
   // What its modules wait for may be among what has ended: the next thread finds them as new in another isolate.
   if (waitsEnded || left.length > 0) return false;
+  // Nobody could open them again, and the next thread's output would be lost without a word.
+  if ([process.stdout, process.stderr].some(({ writable }) => !writable)) return false;
   abandonLate();
   // A parked isolate that dies has nothing to abandon: see `endByExit`.
   heap.renew();

@@ -14,6 +14,7 @@ import {
   discard,
   type Encoder,
   HEAP,
+  hasPrivates,
   heap,
   ISOLATE,
   KIND,
@@ -316,6 +317,8 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
   [PAYLOAD](): Payload {
     const { target, args = [] } = this.#options ?? {};
     if (this.run !== Thread.prototype.run) {
+      // The thread is there before its class is known: private members can't be added to what is there.
+      if (hasPrivates(this.constructor)) throw new CloneError(privateThread(this.constructor.name));
       return { self: this as unknown as Thread, args: [], text: `run of ${this.constructor.name}` };
     }
     const text = target ? `target ${describeFunction(target)}`.replace(/^target target/, 'target') : 'no target';
@@ -375,6 +378,10 @@ export class Thread<A extends any[] = [], R = unknown> extends SharedObject impl
     }
   }
 }
+
+const privateThread = (name: string): string =>
+  `${name} can't be sent to its thread: it has private members (#…), which would be missing there. ` +
+  'Write `private` instead of #.';
 
 /** Whether the thread that calls is a daemon: its threads are too unless they say otherwise. */
 function currentIsDaemon(): boolean {

@@ -268,3 +268,20 @@ test('what contains itself in many ways is refused at once', deadline, async () 
   assert.equal(code, 1);
   assert.match(stderr, /the result can't be written as JSON: Converting circular structure to JSON\n$/);
 });
+
+test('what is thrown resists every look at it: the record fails, the others go on', deadline, async () => {
+  using folder = new Folder();
+  const resist = 'new Proxy({}, { getPrototypeOf() { throw 1; } })';
+  const source = `{ if (record === 2) throw ${resist}; if (record === 3) throw Object.create(${resist}); return record; }`;
+  const failures = folder.at('failures.ndjson');
+  const { code, stdout } = await mapTo(folder, '-', `(() => ${source})()`, [1, 2, 3, 4], '--on-error', failures);
+  assert.deepEqual([code, stdout], [0, '1\n4\n']);
+  assert.deepEqual(
+    folder
+      .read('failures.ndjson')
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line).line),
+    [2, 3],
+  );
+});

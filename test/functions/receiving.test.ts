@@ -137,6 +137,13 @@ describe('the main thread as receiver', () => {
     assert.match(String(hidden), /hidden \(.*main-receives\.ts:\d+:\d+\).*export it.*--import telaio\/register/);
     assert.match(String(closure), /\(anonymous\) \(.*main-receives\.ts:\d+:\d+\).*--import telaio\/register/);
   });
+  test('its top level still awaits: what it exports is not found, and the mend is named', limit, async () => {
+    const message = await run(fileURLToPath(fixture('awaiting-main.ts')));
+    assert.match(
+      String(message),
+      /^FunctionError: .*Pipeline .*main module uses top-level await.*async function main\(\)/,
+    );
+  });
   test('with --import telaio/register: everything', limit, async () => {
     const register = fileURLToPath(new URL('../../src/functions/register.ts', import.meta.url));
     const out = await run('--import', register, program);

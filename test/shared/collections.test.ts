@@ -1,5 +1,6 @@
 /** Several threads at one SharedMap, SharedList, Atomic: exact sums, no torn values, iterations that survive. */
 import assert from 'node:assert/strict';
+import { Queue } from '../../src/queue/index.ts';
 import { Atomic, f64, i64, SharedArray, SharedList, SharedMap, u32 } from '../../src/shared/index.ts';
 import { check, rounds } from '../support/check.ts';
 import { threadsOf, turns } from '../support/threads.ts';
@@ -141,4 +142,21 @@ check('updates inside of each other, crossed: refused by name rather than for ev
   const circles = (await Promise.all(threads.map((thread) => thread.result()))) as number[];
   // What was refused changed nothing of its own, but the inner update of the other one may have come before.
   assert.ok(one.get('k')! + other.get('k')! >= 2 * (2 * times - circles[0] - circles[1]));
+});
+
+check('disposed by the code of the value that is put in: DisposedError, and nothing is written', () => {
+  const disposing = (object: Disposable): object => ({
+    get it() {
+      object[Symbol.dispose]();
+      return 1;
+    },
+  });
+  const map = new SharedMap<number, object>();
+  assert.throws(() => map.set(1, disposing(map)), { name: 'DisposedError' });
+  const list = new SharedList<object>();
+  assert.throws(() => list.push(disposing(list)), { name: 'DisposedError' });
+  const full = new SharedList<object>([{}]);
+  assert.throws(() => full.set(0, disposing(full)), { name: 'DisposedError' });
+  const queue = new Queue<object>();
+  assert.throws(() => queue.putManySync([{}, disposing(queue)]), { name: 'DisposedError' });
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { addressOf, BLOCK, heap } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
 import { Condition, Lock, RLock } from '../../src/sync/index.ts';
 import { check, rounds } from '../support/check.ts';
@@ -285,4 +286,28 @@ check('the lock may be shared by several conditions, and arrives as the same obj
   assert.equal(second.lock, lock);
   assert.equal(new Condition().lock instanceof RLock, true);
   assert.match(String(first), /^<Condition #[0-9a-f]+ over <unlocked Lock #[0-9a-f]+>, 0 waiting>$/);
+});
+
+check('disposed while tasks of this thread wait: they get DisposedError, and the lock is free', async () => {
+  const lock = new Lock();
+  const condition = new Condition(lock);
+  const at = addressOf(condition);
+  const wait = async (how: () => Promise<unknown>): Promise<unknown> => {
+    using _guard = await lock.acquire();
+    return await how();
+  };
+  const waits = [
+    wait(() => condition.wait()),
+    wait(() => condition.wait({ timeout: 60_000 })),
+    wait(() => condition.waitFor(() => false)),
+  ];
+  const ended = Promise.allSettled(waits);
+  await until(() => condition.statistics().waiting === 3);
+  condition[Symbol.dispose]();
+  for (const end of await ended) {
+    assert.equal(end.status, 'rejected');
+    assert.match(String(end.reason), /^DisposedError.*Condition was disposed/);
+  }
+  assert.equal(lock.locked(), false);
+  assert.equal(heap.load(at + BLOCK.COUNT), 0);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { TimeoutError } from '../../src/errors.ts';
-import { heap, KIND } from '../../src/memory/index.ts';
+import { addressOf, BLOCK, heap, KIND } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
 import { Event, Lock, Once } from '../../src/sync/index.ts';
 import { blockUntil } from '../support/block-until.ts';
@@ -322,4 +322,18 @@ check('text, inspection, statistics, subclass', async () => {
   assert.match(String(once), /^<Once #[0-9a-f]+: done>$/);
   assert.deepEqual(once.statistics(), { waiting: 0, done: true });
   assert.equal(await start('textOf', once).result(), `Once ${once}`);
+});
+
+check('disposed while this thread runs it: the record stays until the outcome is there', async () => {
+  for (const form of ['run', 'runSync'] as const) {
+    const once = new Once<string>();
+    const at = addressOf(once);
+    const inside = (): string => {
+      once[Symbol.dispose]();
+      assert.equal(heap.load(at + BLOCK.COUNT), 1);
+      return 'done';
+    };
+    assert.equal(await once[form](inside), 'done');
+    assert.equal(heap.load(at + BLOCK.COUNT), 0);
+  }
 });

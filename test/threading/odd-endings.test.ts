@@ -36,3 +36,8 @@ test(
     assert.equal(stderr.match(/^Uncaught in a thread that had ended:\nError: left behind$/gm)?.length, 5);
   },
 );
+
+test('a thread that ends its standard output does not silence the next', limit, async () => {
+  const { code, lines } = await run(fixture('odd-endings.ts'), { args: ['stream'] });
+  assert.deepEqual([code, lines], [0, ['the last word of one', 'the next can speak']]);
+});

@@ -59,3 +59,17 @@ test('with a constructor they are refused when the object is sent', { timeout: 3
     },
   );
 });
+
+class Secretive extends Thread<[], number> {
+  #secret = 3;
+  protected override run(): number {
+    return this.#secret;
+  }
+}
+
+test('a Thread with private members is refused when it starts', { timeout: 30_000 }, () => {
+  assert.throws(() => new Secretive().start(), {
+    name: 'CloneError',
+    message: /^Secretive can't be sent to its thread: it has private members.*Write `private`/,
+  });
+});

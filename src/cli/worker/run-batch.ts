@@ -40,11 +40,12 @@ export async function runBatch(task: BatchTask): Promise<BatchOutcome> {
       if (isThenable(result)) result = await result;
       if (result !== undefined) writer.add(result);
     } catch (error) {
-      if (error instanceof UnreadableRecord) records++;
+      const unreadable = isOf(error, UnreadableRecord);
+      if (unreadable) records++;
       failures.push({
         line: reader.line(index),
         error: describeError(error, import.meta.url),
-        outside: error instanceof UnreadableRecord || error instanceof UnwritableResult,
+        outside: unreadable || isOf(error, UnwritableResult),
         ...(task.onError === 'report' && { record: recordAsJson(reader, index) }),
       });
       if (task.onError === 'stop') break;
@@ -52,6 +53,15 @@ export async function runBatch(task: BatchTask): Promise<BatchOutcome> {
   }
   const written = writer.finish();
   return { records, ...written, failures, duration: performance.now() - started };
+}
+
+/** `instanceof`, for what a user's function throws: a proxy may resist even that. */
+function isOf(error: unknown, cls: new (...args: never[]) => Error): boolean {
+  try {
+    return error instanceof cls;
+  } catch {
+    return false;
+  }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -10,7 +10,7 @@ export function crashOf(worker: Thread, cause: unknown): WorkerCrashedError {
   const lastLines = worker.lastLines();
   const told =
     lastLines.length === 0 ? '' : `\nThe last that it wrote:\n${lastLines.map((line) => `  ${line}`).join('\n')}`;
-  const details = { cause, lastLines, ...(exitCode !== undefined && { exitCode }) };
+  const details = { cause, lastLines, exitCode };
   return new WorkerCrashedError(`The task's worker ${worker.name} died${how}${told}`, undefined, details);
 }
 

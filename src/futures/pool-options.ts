@@ -1,6 +1,5 @@
 /** Options of a `ThreadPoolExecutor`. */
 import { CloneError } from '../errors.ts';
-import { describeFunction } from '../functions/index.ts';
 import { checkOptions, discard, pack } from '../memory/index.ts';
 import type { ThreadOptions } from '../threading/index.ts';
 import { type ContextEntry, checkContext } from './context.ts';
@@ -67,10 +66,8 @@ export function checkPoolOptions(options: ThreadPoolOptions): void {
     throw new TypeError('initializer is not a function.');
   if (initArgs !== undefined && !Array.isArray(initArgs)) throw new TypeError('initArgs is not an array.');
   checkContext(options.context);
-  if (initializer === undefined) return;
-  describeFunction(initializer);
   // What can't be sent is refused here, not at the first task.
-  mustBeSendable(initializer, 'initializer');
+  if (initializer !== undefined) mustBeSendable(initializer, 'initializer');
   if (initArgs !== undefined) mustBeSendable(initArgs, 'initArgs');
 }
 

@@ -197,7 +197,9 @@ export class Submissions implements FutureSource {
         this.#settleStored(outcome);
         continue;
       }
-      const [task, ok, value] = opened(outcome);
+      const received = opened(outcome);
+      if (received === undefined) continue;
+      const [task, ok, value] = received;
       if (task <= 0 && Array.isArray(value) && value[0] === WANT) this.#give(value[1] as number, -task);
       else if (task <= 0) this.#pool.heard(-task, ok, value);
       else if (ok === null) this.pending.get(task)?.tell(value);
@@ -463,14 +465,18 @@ export class Submissions implements FutureSource {
   }
 }
 
-/** What came back, with its value. One that can't be made again here fails its task, and says so. */
-function opened([task, ok, value]: Exclude<Outcome, number>): Exclude<Outcome, number> {
+/**
+ * What came back, with its value. One that can't be made again here fails its task, and says so; progress is told while the
+ * task goes on, which may end well: that is left out, with a warning.
+ */
+function opened([task, ok, value]: Exclude<Outcome, number>): Exclude<Outcome, number> | undefined {
   if (!(value instanceof Sealed)) return [task, ok, value];
   if (value.failed === undefined) return [task, ok, value.value];
   const { error: cause } = value.failed;
-  const what = ok === null ? "a task's progress" : ok ? "the task's result" : 'what the task failed with';
+  const who = task <= 0 ? "a worker's initializer" : 'the task';
+  const what = ok === null ? "a task's progress" : ok ? "the task's result" : `what ${who} failed with`;
   const text = `This thread can't receive ${what}: ${(cause as Error).message}`;
-  // Progress is told while the task goes on, which may end well.
-  if (ok === null) process.emitWarning(text);
-  return [task, ok === null ? null : false, new CloneError(text, undefined, { cause })];
+  if (ok !== null) return [task, false, new CloneError(text, undefined, { cause })];
+  process.emitWarning(text);
+  return undefined;
 }

@@ -354,11 +354,11 @@ function uncopyable(task: number, value: unknown, error: CloneError): Outcome {
       discard(pack(values[index]));
     } catch (cause) {
       const named = cause instanceof CloneError ? rooted(cause, 'value', 'result') : cause;
-      return [task, true, { values: values.slice(0, index), failed: { error: named } }];
+      return [task, true, new Sealed({ values: values.slice(0, index), failed: { error: named } })];
     }
   }
   // Each alone can be copied, so it was the error of the next, or there was no room for all.
-  return [task, true, { values, failed: { error: failed?.error instanceof Error ? failed.error : error } }];
+  return [task, true, new Sealed({ values, failed: { error: failed?.error instanceof Error ? failed.error : error } })];
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

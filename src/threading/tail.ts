@@ -2,7 +2,7 @@
  * The last lines that a worker wrote, for whoever is told of its death. They lie in the heap, so they outlive it however
  * it dies; only the thread itself writes there.
  */
-import { BLOB, heap, ISOLATE, KIND, TAIL, THREAD } from '../memory/index.ts';
+import { heap, ISOLATE, KIND, TAIL, THREAD } from '../memory/index.ts';
 
 /** Lines that are told at most. */
 const MOST_LINES = 10;
@@ -10,7 +10,6 @@ const MOST_LINES = 10;
 /** What the thread of this record will write is kept. Before it starts. */
 export function keepTail(record: number): void {
   const tail = heap.allocate(KIND.BLOB, TAIL.RING + TAIL.RING_BYTES / 4 - 2, "a worker's last lines");
-  heap.i32[tail + BLOB.BYTES] = TAIL.RING_BYTES;
   heap.i32[tail + TAIL.TOTAL] = 0;
   heap.i32[record + THREAD.TAIL] = tail;
 }

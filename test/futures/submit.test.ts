@@ -1,5 +1,6 @@
 /** submit, Future, wait, asCompleted: one task at a time. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe } from 'node:test';
 import {
   ALL_COMPLETED,
@@ -40,6 +41,18 @@ describe('submit', () => {
     assert.equal(await pool.submit(tasks.square, 4), 16);
     const { done, failed } = pool.statistics();
     assert.deepEqual({ done, failed }, { done: 3, failed: 3 });
+  });
+
+  check('also beside an item that cannot be sent, and progress that this thread cannot receive', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1, resourceLimits: { stackSizeMb: 16 } });
+    const message = /can't receive .*call stack/;
+    await assert.rejects(pool.map(tasks.nestedThenUncopyable, [12_000, 0], { chunkSize: 2 }).toArray(), { message });
+    const warned = once(process, 'warning');
+    const told: unknown[] = [];
+    const future = pool.submit(tasks.tellNested, 12_000);
+    future.onProgress((value) => told.push(value));
+    assert.deepEqual([await future, told], ['done', ['on the way']]);
+    assert.match(String((await warned)[0]), /This thread can't receive a task's progress: .*call stack/);
   });
 
   check('gives a future of the value; arguments and values travel by copy, shared objects by reference', async () => {

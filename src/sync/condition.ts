@@ -123,9 +123,9 @@ export class Condition extends SharedObject {
     this.#mustOwn('wait');
     if (options?.signal?.aborted) throw options.signal.reason;
     const { lock } = this;
+    const slot = this.#join();
     // Also of one that is disposed meanwhile: its list is gone through when the wait is over.
     const kept = noteCounting(this[AT]);
-    const slot = this.#join();
     const waiter = this[HEAP].i32[slot];
     this.#waiters.add(waiter);
     const saved = lock[SAVE]();
@@ -139,14 +139,12 @@ export class Condition extends SharedObject {
     this.#waiters.delete(waiter);
     await lock[RESTORE](saved);
     const notified = this.#leave(slot);
-    letGo(kept);
     // It may have ended while it took the lock again: what is left of it goes no further.
     if (threads !== endedThreads()) failure ??= { reason: threadEnded() };
     // Notified and aborted at once: the notification must not be lost, so it goes to the next.
-    if (failure) {
-      if (notified) this.#notify(1);
-      throw failure.reason;
-    }
+    if (failure && notified) this.#notify(1);
+    letGo(kept);
+    if (failure) throw failure.reason;
     return notified;
   }
 

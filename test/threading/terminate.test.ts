@@ -1,7 +1,7 @@
 /** Ending threads by force, wherever they are. */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { heap, SUPER } from '../../src/memory/index.ts';
+import { heap } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
 import {
   Condition,
@@ -17,6 +17,7 @@ import { check, rounds } from '../support/check.ts';
 import { isBlocked } from '../support/isolates.ts';
 import { until } from '../support/threads.ts';
 import * as targets from './fixtures/targets.ts';
+import { run } from './program.ts';
 
 const crashed = { name: 'WorkerCrashedError', code: 'TELAIO_WORKER_CRASHED', message: /was terminated/ };
 type AnyThread = Thread<never[], unknown>;
@@ -170,17 +171,13 @@ describe('terminate', () => {
     lock.release();
   });
 
+  // In a program of its own: an isolate of another test that ends meanwhile would make the nursery wait for the holder
+  // before it hears that it is to end it.
   check('one that dies inside our own mutex, while the nursery needs that for another death', async () => {
-    for (const mutex of [SUPER.IDLE_MUTEX, SUPER.THREADS_MUTEX, SUPER.OUTPUT_MUTEX]) {
-      const held = new Event();
-      const other = new Thread({ target: targets.blockOnEvent, args: [new Event()] }).start();
-      const holder = new Thread({ target: targets.holdMutex, args: [mutex, held] }).start();
-      held.waitSync();
-      // In this order: the nursery hears of the first death, and needs what the second keeps.
-      const ends = [other.terminate(), holder.terminate()];
-      await Promise.all(ends);
-      assert.equal(await new Thread({ target: targets.add, args: [1, 2] }).start().result(), 3);
-    }
+    const { code, stdout, stderr } = await run(new URL('./fixtures/program.ts', import.meta.url), {
+      args: ['ownMutex'],
+    });
+    assert.deepEqual([code, stdout, stderr], [0, '3\n3\n3\n', '']);
   });
 
   check('the main thread cannot be terminated', async () => {

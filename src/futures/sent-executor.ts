@@ -23,6 +23,9 @@ const LIVENESS_MS = 500;
 /** How long the executor's own thread has to tell of a worker's death, in milliseconds. */
 const TOLD_MS = 1_000;
 
+/** How long one relies on there being as many workers as there may be, in milliseconds: to count them takes a while. */
+const ENOUGH_MS = 50;
+
 /** How long it has to start a worker, in milliseconds; then the thread that wants one does it. */
 const ANSWER_MS = 300;
 
@@ -42,6 +45,7 @@ export class SentExecutor extends Executor {
   #looking: NodeJS.Timeout | undefined;
   /** Since when one more worker has been wanted and has not come; 0 if none is. */
   #wantedSince = 0;
+  #enoughUntil = 0;
   /** Workers of whose death nobody has told, though they were gone at the last look. */
   readonly #missing = new Map<number, number>();
 
@@ -155,11 +159,17 @@ export class SentExecutor extends Executor {
   /** Sees to one more worker when there may be, and tasks wait for one: by its maker, or itself where that blocks. */
   #wanted(): void {
     const record = this.#record;
-    if (this.#ring.tasks.qsize() === 0 || record.workers().length >= this.#facts.maxWorkers) {
+    const now = performance.now();
+    if (now < this.#enoughUntil) return;
+    if (this.#ring.tasks.qsize() === 0) {
       this.#wantedSince = 0;
       return;
     }
-    const now = performance.now();
+    if (record.workers().length >= this.#facts.maxWorkers) {
+      this.#enoughUntil = now + ENOUGH_MS;
+      this.#wantedSince = 0;
+      return;
+    }
     if (record.claim(EXECUTOR.WANTED)) this.#owner.putSync([0, null, WANTED]);
     if (this.#wantedSince === 0) this.#wantedSince = now;
     if (now - this.#wantedSince < ANSWER_MS) return;

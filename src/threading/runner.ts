@@ -65,7 +65,7 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** What the thread held when it returned. It stays taken; what was taken here later nobody will give back. */
+/** What the thread held when it returned: it stays taken where others may release it. What was taken here later nobody will give back. */
 let held: Set<number> | undefined;
 /** Whether a wait was ended since the thread that runs, or ran, here began. */
 let waitsEnded = false;

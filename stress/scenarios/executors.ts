@@ -100,7 +100,6 @@ export async function load(executor: Executor, seed: number, plan: Plan): Promis
   try {
     const ends: Promise<unknown>[] = [];
     const sent: Sent[] = [];
-    const calls = new Value(i32, 0);
     for (let id = 0; id < plan.count; id++) {
       if (random.chance(0.03)) ends.push(mapped(executor, random, plan));
       const one = submit(executor, id, random, plan, ends);
@@ -111,7 +110,6 @@ export async function load(executor: Executor, seed: number, plan: Plan): Promis
       if (pause === 2) block(one.future);
       if (pause > 90) await delay(random.next() * 2);
     }
-    calls[Symbol.dispose]();
     const counts = { done: 0, failed: 0, cancelled: 0 };
     for (const one of sent) counts[await endOf(executor, one, plan)]++;
     await Promise.all(ends);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { heap } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
-import { Condition, Event, Lock, RLock, setExceptHook, Thread } from '../../src/threading/index.ts';
+import { Condition, Event, Lock, RLock, RWLock, setExceptHook, Thread } from '../../src/threading/index.ts';
 import { check, rounds, STRESS } from '../support/check.ts';
 import { until } from '../support/threads.ts';
 import * as roles from './fixtures/abandoned.ts';
@@ -237,5 +237,15 @@ for (const [name, make] of LOCKS) {
     lock.release();
     using guard = lock.acquireSync();
     assert.equal(guard.abandoned, false);
+  });
+}
+
+for (const side of ['read', 'write'] as const) {
+  check(`RWLock: a thread returns with it to ${side}`, async () => {
+    const lock = new RWLock();
+    await new Thread({ target: roles.holdAndReturn, args: [lock, side] }).start().result();
+    // Nobody else has its guard. What it only read is whole.
+    using guard = lock.writeSync({ timeout: 5_000 });
+    assert.equal(guard?.abandoned, side === 'write');
   });
 }

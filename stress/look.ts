@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { heap } from '../src/memory/index.ts';
+import { type Census, census, heldBytes } from '../test/shared/census.ts';
 
-export type Look = { heapBytes: number; resident: number };
+export type Look = { heapBytes: number; heldBytes: number; held: Census; resident: number };
 
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
@@ -15,7 +16,12 @@ export async function look(): Promise<Look> {
     collect();
     await delay(20);
   }
-  return { heapBytes: heap.usedBytes(), resident: process.memoryUsage().rss };
+  return {
+    heapBytes: heap.usedBytes(),
+    heldBytes: heldBytes(heap),
+    held: census(heap),
+    resident: process.memoryUsage().rss,
+  };
 }
 
 export function bytes(count: number): string {

@@ -6,7 +6,6 @@ import {
   EXECUTOR,
   EXECUTOR_STATE,
   HEAP,
-  type Heap,
   heap,
   ISOLATE,
   ISOLATE_STATE,
@@ -34,15 +33,6 @@ export type Facts = {
 
 /** A thread that submits: where it receives outcomes, and its ident. */
 export type Submitter = [outcomes: Queue<Outcome>, ident: number];
-
-const HANDLES = [
-  EXECUTOR.TASKS,
-  EXECUTOR.RANKED,
-  EXECUTOR.OUTCOMES,
-  EXECUTOR.SUBMITTERS,
-  EXECUTOR.FACTS,
-  EXECUTOR.TEMPLATE,
-];
 
 export class ExecutorRecord extends SharedObject {
   #stand: object | undefined;
@@ -153,6 +143,4 @@ export class ExecutorRecord extends SharedObject {
   }
 }
 
-defineKind(KIND.EXECUTOR, ExecutorRecord as never, (heap: Heap, at: number) => {
-  for (const word of HANDLES) heap.release(heap.i32[at + word]);
-});
+defineKind(KIND.EXECUTOR, ExecutorRecord as never);

@@ -3,12 +3,10 @@ import type { Queue } from '../queue/index.ts';
 import { forgetFunction, type SentFunction } from './task.ts';
 
 /** An executor that nobody refers to any more, never shut down: its workers may go. */
-export const forgotten = new FinalizationRegistry<{ tasks: Queue<number>; kept: Set<SentFunction> }>(
-  ({ tasks, kept }) => {
-    tasks.shutdown();
-    forgetAll(kept);
-  },
-);
+export const forgotten = new FinalizationRegistry<Queue<number>>((tasks) => tasks.shutdown());
+
+/** What was submitted, and by whom, nobody knows any more: the functions that were sent for it go, too. */
+export const submitted = new FinalizationRegistry<Set<SentFunction>>(forgetAll);
 
 export function forgetAll(kept: Set<SentFunction>): void {
   for (const sent of kept) forgetFunction(sent);

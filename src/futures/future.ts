@@ -4,7 +4,7 @@
  */
 import { inspect } from 'node:util';
 import { CancelledError, TimeoutError } from '../errors.ts';
-import { deadlineIn, REFUSED, SYNC, type SyncWaitOptions, type WaitOptions } from '../memory/index.ts';
+import { deadlineIn, heap, REFUSED, SYNC, type SyncWaitOptions, type WaitOptions } from '../memory/index.ts';
 import type { TaskOptions } from './executor.ts';
 
 /** What a future needs of the executor behind it. */
@@ -58,8 +58,8 @@ export class Future<T> implements PromiseLike<T> {
   /** Its value or error, once it has ended. */
   #outcome: unknown;
   #more: More | undefined;
-  /** The address of the task's block, as long as it is pending. */
-  /** @internal */ task = 0;
+  /** @internal The entry of the holdings with the task's block, as long as it is pending. */
+  entry = 0;
 
   /** @internal */
   constructor(source: FutureSource) {
@@ -217,6 +217,11 @@ export class Future<T> implements PromiseLike<T> {
 
   set submitted(milliseconds: number) {
     this.#extra().submitted = milliseconds;
+  }
+
+  /** @internal The address of the task's block, as long as it is pending. */
+  get task(): number {
+    return heap.i32[this.entry];
   }
 
   /** @internal Items, if it is a chunk of `map`, whose value may hold an error; else 0. */

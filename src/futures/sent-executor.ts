@@ -161,7 +161,7 @@ export class SentExecutor extends Executor {
     const record = this.#record;
     const now = performance.now();
     if (now < this.#enoughUntil) return;
-    if (this.#ring.tasks.qsize() === 0) {
+    if (this.#ring.size === 0) {
       this.#wantedSince = 0;
       return;
     }

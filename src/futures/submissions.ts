@@ -5,12 +5,22 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import { CancelledError, CloneError, TimeoutError, WorkerCrashedError } from '../errors.ts';
-import { addressOf, heap, leavingWith, Sealed, TASK, TASK_FLAG, TASK_FORM, TASK_STATE } from '../memory/index.ts';
+import {
+  addressOf,
+  heap,
+  leavingWith,
+  letGo,
+  Sealed,
+  TASK,
+  TASK_FLAG,
+  TASK_FORM,
+  TASK_STATE,
+} from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
 import { type ContextEntry, storesOf } from './context.ts';
 import { storeReason } from './crash.ts';
 import type { ExecutorStatistics, TaskOptions } from './executor.ts';
-import { collected, forgetAll } from './forgotten.ts';
+import { collected, forgetAll, submitted as registry } from './forgotten.ts';
 import { Future, type FutureSource } from './future.ts';
 import type { Submitter } from './map.ts';
 import { detach, numbersFor, Outgoing, WANT } from './movings.ts';
@@ -76,8 +86,8 @@ export class Submissions implements FutureSource {
   readonly #sent = new WeakMap<AnyFunction, SentFunction>();
   readonly #failures = new Set<Future<unknown>>();
   readonly #times = new TaskTimes((future) => this.#expire(future));
-  /** Tasks that run though their future is settled: by a timeout, a signal, or a cancellation by force. */
-  readonly #abandoned = new Set<number>();
+  /** Tasks that run though their future is settled, by a timeout, a signal, or a cancellation by force; with their entries. */
+  readonly #abandoned = new Map<number, number>();
   #pumping: AbortController | undefined;
   /** What was transferred, and the ports for it. */
   #outgoing: Outgoing | undefined;
@@ -85,6 +95,7 @@ export class Submissions implements FutureSource {
   constructor(pool: Pool, sent: boolean) {
     this.#pool = pool;
     this.#reply = sent ? addressOf(this.outcomes) : 0;
+    registry.register(this, this.kept);
   }
 
   submit(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[]): Future<unknown> {
@@ -120,8 +131,8 @@ export class Submissions implements FutureSource {
             this.#pool.mustBeOpen();
             const future = new Future<ChunkOutcome>(this);
             future.chunk = items.length;
-            const task = this.#make(sent, TASK_FORM.CHUNK, items, fn, options);
-            this.#enqueue(future as Future<unknown>, task, options);
+            const entry = this.#make(sent, TASK_FORM.CHUNK, items, fn, options);
+            this.#enqueue(future as Future<unknown>, entry, options);
             return future;
           },
           close: () => {
@@ -203,7 +214,7 @@ export class Submissions implements FutureSource {
       if (task <= 0 && Array.isArray(value) && value[0] === WANT) this.#give(value[1] as number, -task);
       else if (task <= 0) this.#pool.heard(-task, ok, value);
       else if (ok === null) this.pending.get(task)?.tell(value);
-      else if (this.#abandoned.delete(task)) heap.release(task);
+      else if (this.#abandoned.has(task)) this.#forgetAbandoned(task);
       else this.#settle(this.pending.get(task), ok, value);
     }
   }
@@ -213,17 +224,11 @@ export class Submissions implements FutureSource {
    * the sake of another task.
    */
   workerDied(ident: number, error: unknown): void {
-    for (const task of [...this.#abandoned]) {
-      if (heap.load(task + TASK.STATE) !== ident) continue;
-      this.#abandoned.delete(task);
-      // The worker's count and ours.
-      heap.release(task);
-      heap.release(task);
+    for (const task of [...this.#abandoned.keys()]) {
+      if (heap.load(task + TASK.STATE) === ident) this.#forgetAbandoned(task);
     }
     for (const [task, future] of [...this.pending]) {
       if (heap.load(task + TASK.STATE) !== ident) continue;
-      // The count of its appearance in the ring, which the worker had taken over.
-      heap.release(task);
       if (error === undefined && !this.#isSpent(task)) {
         this.#times.again(future);
         heap.store(task + TASK.STATE, TASK_STATE.PENDING);
@@ -234,7 +239,7 @@ export class Submissions implements FutureSource {
   /** Idents of workers that are gone and ran tasks of this thread. */
   missing(): Set<number> {
     const gone = new Set<number>();
-    for (const task of [...this.pending.keys(), ...this.#abandoned]) {
+    for (const task of [...this.pending.keys(), ...this.#abandoned.keys()]) {
       const ident = heap.load(task + TASK.STATE);
       if (ident > 0 && heap.descriptorOf(ident) === 0) gone.add(ident);
     }
@@ -262,21 +267,23 @@ export class Submissions implements FutureSource {
     this.#outgoing?.close();
   }
 
+  /** The entry of a task's block. */
   #make(sent: SentFunction, form: number, args: unknown[], fn: AnyFunction, options: TaskOptions | undefined): number {
     const context = options?.context ?? this.#pool.context;
     const stores = context === undefined ? undefined : storesOf(context, fn);
     if (!options?.transfer?.length) return makeTask(sent, form, args, stores);
     this.#outgoing ??= new Outgoing();
     const numbers = numbersFor(options.transfer);
-    const task = leavingWith(numbers, () => makeTask(sent, form, args, stores));
+    const entry = leavingWith(numbers, () => makeTask(sent, form, args, stores));
+    const task = heap.i32[entry];
     try {
       this.#outgoing.add(task, detach(numbers));
     } catch (error) {
-      heap.release(task);
+      letGo(entry);
       throw error;
     }
     heap.i32[task + TASK.FLAGS] |= TASK_FLAG.MOVED;
-    return task;
+    return entry;
   }
 
   /** Whether what was transferred with a task has gone to a worker, so that it can't be run by another. */
@@ -297,8 +304,9 @@ export class Submissions implements FutureSource {
     return sent;
   }
 
-  #enqueue(future: Future<unknown>, task: number, options: TaskOptions | undefined): void {
-    future.task = task;
+  #enqueue(future: Future<unknown>, entry: number, options: TaskOptions | undefined): void {
+    future.entry = entry;
+    const { task } = future;
     if (this.#reply !== 0) {
       heap.retain(this.#reply);
       heap.i32[task + TASK.REPLY] = this.#reply;
@@ -351,7 +359,7 @@ export class Submissions implements FutureSource {
   #settleStored(task: number): void {
     const future = this.pending.get(task);
     if (future === undefined) {
-      if (this.#abandoned.delete(task)) heap.release(task);
+      this.#forgetAbandoned(task);
       return;
     }
     const value = storedResult(task);
@@ -415,7 +423,7 @@ export class Submissions implements FutureSource {
     this.counts[as]++;
     this.#times.ended(future, false);
     this.pending.delete(future.task);
-    this.#abandoned.add(future.task);
+    this.#abandoned.set(future.task, future.entry);
     queueMicrotask(() => this.#afterOutcome());
   }
 
@@ -451,10 +459,19 @@ export class Submissions implements FutureSource {
   }
 
   #forget(future: Future<unknown>, ran: boolean): void {
+    const { task } = future;
     this.#times.ended(future, ran);
-    this.#outgoing?.forget(future.task);
-    this.pending.delete(future.task);
-    heap.release(future.task);
+    this.#outgoing?.forget(task);
+    this.pending.delete(task);
+    letGo(future.entry);
+    future.entry = 0;
+  }
+
+  #forgetAbandoned(task: number): void {
+    const entry = this.#abandoned.get(task);
+    if (entry === undefined) return;
+    this.#abandoned.delete(task);
+    letGo(entry);
   }
 
   #afterOutcome(): void {

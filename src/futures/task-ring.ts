@@ -1,8 +1,10 @@
 /**
- * The tasks that wait, for all workers: a ring of their addresses. From the first task with a priority on, tasks lie in a
- * ranked queue beside it, and each has a token in the ring. Each appearance has a count of the task's block.
+ * The tasks that wait, for all workers: a ring of their blocks. From the first task with a priority on, tasks lie in a
+ * ranked queue beside it, and each has a token in the ring. Each appearance has a count of the task's block; who takes one
+ * gets the entry of the holdings in which it then stands.
  */
-import { addressOf, heap, QUEUE } from '../memory/index.ts';
+import { ShutDown } from '../errors.ts';
+import { addressOf, heap, letGo, noteCounting, QUEUE } from '../memory/index.ts';
 import { PriorityQueue, Queue } from '../queue/index.ts';
 
 /** Stands in the ring for the first task of the ranked queue. */
@@ -17,24 +19,27 @@ export class TaskRing {
     this.ranked = ranked;
   }
 
+  /** How many wait; a few more, maybe. */
+  get size(): number {
+    return Math.max(this.tasks.qsize(), this.ranked.qsize());
+  }
+
+  /** Throws `ShutDown`. */
   put(task: number, priority: number): void {
-    heap.retain(task);
-    try {
-      if (priority !== 0 && !this.#isRanking()) this.#rank();
-      if (this.#isRanking() || priority !== 0) this.#putRanked(task, priority);
-      else this.tasks.putSync(task);
-    } catch (error) {
-      heap.release(task);
-      throw error;
+    if (priority !== 0 && !this.#isRanking()) this.#rank();
+    if (!this.#isRanking() && priority === 0) this.tasks.putBlock(noteCounting(task));
+    else {
+      this.ranked.putBlock(noteCounting(task), priority);
+      this.tasks.putSync(RANKED);
     }
   }
 
   /** Takes out what nobody has taken. */
   empty(): void {
-    for (let task = this.tasks.tryGet(); task !== undefined; task = this.tasks.tryGet()) {
-      if (task !== RANKED) heap.release(task);
+    for (let entry = this.tasks.tryGet(); entry !== undefined; entry = this.tasks.tryGet()) {
+      if (entry !== RANKED) letGo(entry);
     }
-    for (let task = this.ranked.tryGet(); task !== undefined; task = this.ranked.tryGet()) heap.release(task);
+    for (let entry = this.ranked.tryGet(); entry !== undefined; entry = this.ranked.tryGet()) letGo(entry);
   }
 
   /**
@@ -55,18 +60,20 @@ export class TaskRing {
     return heap.load(addressOf(this.ranked) + QUEUE.PUT_COUNT) !== 0;
   }
 
-  #putRanked(task: number, priority: number): void {
-    this.ranked.putSync(task, { priority });
-    this.tasks.putSync(RANKED);
-  }
-
   /** The first task with a priority: those that wait in the ring would all be before it. */
   #rank(): void {
     const waiting: number[] = [];
-    for (let task = this.tasks.tryGet(); task !== undefined; task = this.tasks.tryGet()) waiting.push(task);
-    for (const task of waiting) {
-      if (task === RANKED) this.tasks.putSync(RANKED);
-      else this.#putRanked(task, 0);
+    let tokens = 0;
+    try {
+      for (let entry = this.tasks.tryGet(); entry !== undefined; entry = this.tasks.tryGet()) {
+        tokens++;
+        if (entry !== RANKED) waiting.push(entry);
+      }
+    } catch (error) {
+      if (!(error instanceof ShutDown)) throw error;
     }
+    for (const entry of waiting) this.ranked.putBlock(entry, 0);
+    // When it is shut down in between, workers find what has no token before they leave.
+    for (; tokens > 0; tokens--) this.tasks.putSync(RANKED);
   }
 }

@@ -14,24 +14,22 @@
 import { CloneError } from '../errors.ts';
 import {
   copyOut,
-  defineDestructor,
   discard,
   type Encoder,
   type Heap,
   heap,
   KIND,
+  letGo,
   noteNew,
   pack,
-  releaseAll,
   settle,
-  store,
-  storeValue,
+  storeNoted,
+  storeValueNoted,
   TASK,
   TASK_FLAG,
   TASK_FORM,
   TASK_RESULT,
   TASK_STATE,
-  takeNoted,
   unpack,
 } from '../memory/index.ts';
 import type { SentStore } from './context.ts';
@@ -42,11 +40,13 @@ export type SentFunction = {
   id: number;
   message: number;
   modules: number;
+  /** Entries of the holdings with a count of each message. */
+  entries: number[];
   /** Whether it captures nothing, so that it is the same each time it is sent. */
   constant: boolean;
 };
 
-/** A task block with one count for its owner. Throws `CloneError` when an argument can't be copied. */
+/** The entry of the holdings with a task's block, for its owner. Throws `CloneError` when an argument can't be copied. */
 export function makeTask(fn: SentFunction, form: number, args: unknown[], stores?: SentStore[]): number {
   let encoder: Encoder;
   try {
@@ -80,18 +80,22 @@ export function makeTask(fn: SentFunction, form: number, args: unknown[], stores
   heap.retain(fn.message);
   heap.retain(fn.modules);
   settle(encoder, at, KIND.TASK, refsOf(heap, at));
-  return takeNoted(noted);
+  return noted;
 }
 
-/** Encodes a function for the workers; one count of each message is the caller's. */
+/** Encodes a function for the workers; the caller lets go of it with `forgetFunction`. */
 export function sendFunction(id: number, fn: unknown): SentFunction {
   const encoder = pack(fn);
+  const entries: number[] = [];
   try {
     const constant = encoder.functions.every((reference) => !(reference as { captures?: string[] }).captures?.length);
-    const modules = storeValue(encoder.functions);
-    return { id, constant, modules, message: store(encoder) };
+    entries.push(storeValueNoted(encoder.functions));
+    entries.push(storeNoted(encoder));
+    const [modules, message] = entries.map((entry) => heap.i32[entry]);
+    return { id, constant, modules, message, entries };
   } catch (error) {
     discard(encoder);
+    for (const entry of entries) letGo(entry);
     throw error;
   }
 }
@@ -103,8 +107,7 @@ export function rooted(error: CloneError, from: string, to: string): CloneError 
 }
 
 export function forgetFunction(fn: SentFunction): void {
-  heap.release(fn.message);
-  heap.release(fn.modules);
+  for (const entry of fn.entries.splice(0)) letGo(entry);
 }
 
 /** A task's arguments, and the stores that it runs with. */
@@ -154,11 +157,3 @@ export function storedResult(at: number): unknown {
 function refsOf(heap: Heap, at: number): number {
   return at + TASK.STREAM + ((heap.i32[at + TASK.BYTES] + 3) >> 2);
 }
-
-defineDestructor(KIND.TASK, (heap, at) => {
-  const refs = refsOf(heap, at);
-  releaseAll(heap, refs, heap.i32[at + TASK.REFS]);
-  heap.release(heap.i32[at + TASK.FUNCTION_MESSAGE]);
-  heap.release(heap.i32[at + TASK.MODULES_MESSAGE]);
-  for (const word of [TASK.REASON, TASK.REPLY]) if (heap.i32[at + word] !== 0) heap.release(heap.i32[at + word]);
-});

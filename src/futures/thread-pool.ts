@@ -70,7 +70,7 @@ export class ThreadPoolExecutor extends Executor {
     this.#maxWorkers = options.maxWorkers ?? availableParallelism();
     this.#prefix = options.threadNamePrefix ?? `ThreadPoolExecutor-${made++}`;
     this.#submissions = new Submissions(this.#pool(), false);
-    forgotten.register(this, { tasks: this.#ring.tasks, kept: this.#submissions.kept });
+    forgotten.register(this, this.#ring.tasks);
   }
 
   /** @internal */
@@ -234,7 +234,7 @@ export class ThreadPoolExecutor extends Executor {
       this.#break(`The initializer of ${this.toString()} failed: ${text}`, value);
     } else if (value === WANTED) {
       this.#record?.setWord(EXECUTOR.WANTED, 0);
-      if (!this.#broken) this.#hireFor(this.#workers.size + Math.min(1, this.#ring.tasks.qsize()));
+      if (!this.#broken) this.#hireFor(this.#workers.size + Math.min(1, this.#ring.size));
     } else if (value === END) this.#reach(ident, true);
   }
 
@@ -293,7 +293,7 @@ export class ThreadPoolExecutor extends Executor {
   /** As many workers as there are tasks for. */
   #replace(): void {
     if (this.#broken || (this.#over && this.#record === undefined)) return;
-    const others = this.#record === undefined ? 0 : this.#ring.tasks.qsize();
+    const others = this.#record === undefined ? 0 : this.#ring.size;
     while (this.#submissions.pending.size + others > this.#workers.size && this.#workers.size < this.#maxWorkers) {
       try {
         this.#hire();

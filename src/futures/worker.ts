@@ -1,15 +1,18 @@
-/** A pool worker's life: takes task addresses from the ring, runs them, puts the outcomes on the way back. */
+/** A pool worker's life: takes tasks from the ring, runs them, puts the outcomes on the way back. */
 
 import { channel } from 'node:diagnostics_channel';
 import type { MessagePort } from 'node:worker_threads';
 import { CloneError, Empty, ShutDown } from '../errors.ts';
 import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
 import {
+  collectGarbage,
   discard,
   heap,
   ISOLATE,
   ISOLATE_STATE,
+  isCollectionDue,
   leavingWith,
+  letGo,
   loadValue,
   pack,
   Sealed,
@@ -24,7 +27,7 @@ import { runAsTask, setCurrentTask, TaskHere } from './current-task.ts';
 import { detach, numbersFor, objectsOf, sendBack, WANT } from './movings.ts';
 import { nested } from './nested.ts';
 import { argumentsOf, isCall, rooted, storeResult } from './task.ts';
-import { RANKED } from './task-ring.ts';
+import { RANKED, TaskRing } from './task-ring.ts';
 
 /**
  * What comes back: the task, whether it ended well, and its value or error. Or, before the first task: minus the
@@ -82,6 +85,8 @@ export async function serve(
   } finally {
     // Its isolate may serve another thread next.
     nested.serve(undefined);
+    replies.clear();
+    functions.clear();
   }
 }
 
@@ -91,7 +96,6 @@ async function runTasks(
   outcomes: Queue<Outcome>,
   options: WorkerOptions,
 ): Promise<typeof LEFT> {
-  functions.clear();
   const {
     initializer,
     initArgs,
@@ -113,11 +117,11 @@ async function runTasks(
   let served = 0;
   let turned = performance.now();
   for (;;) {
-    let task: number | undefined;
+    let entry: number | undefined;
     try {
-      task = tasks.tryGet();
+      entry = tasks.tryGet();
       if (
-        task === undefined ||
+        entry === undefined ||
         ++sinceTurn >= MOST_WITHOUT_TURN ||
         performance.now() - turned > LONGEST_WITHOUT_TURN_MS
       ) {
@@ -126,32 +130,44 @@ async function runTasks(
         sinceTurn = 0;
         turned = performance.now();
       }
-      if (task === undefined) {
+      if (entry === undefined) {
+        if (active.size === 0 && isCollectionDue()) await collectGarbage();
         // Blocking is cheaper to wake from; but not while the event loop has something of its own to do.
         const busy = active.size > 0 || process.getActiveResourcesInfo().some((name) => name !== 'Immediate');
         const timeout = Math.min(idleTimeout - idle, LIVENESS_MS);
-        task = busy ? await tasks.get({ timeout }) : tasks.getSync({ timeout });
+        entry = busy ? await tasks.get({ timeout }) : tasks.getSync({ timeout });
       }
     } catch (error) {
       if (error instanceof ShutDown) {
-        await Promise.all(active);
-        return LEFT;
+        // Those whose tokens came too late.
+        entry = ranked.tryGet();
+        if (entry === undefined) {
+          await Promise.all(active);
+          return LEFT;
+        }
+      } else {
+        if (!(error instanceof Empty)) throw error;
+        if (active.size === 0) idle += LIVENESS_MS;
+        if (!isAlive(owner)) {
+          // Nobody waits for what is in, nor will anybody take it out.
+          new TaskRing(tasks, ranked).empty();
+          return LEFT;
+        }
+        if (idle >= idleTimeout) return LEFT;
+        continue;
       }
-      if (!(error instanceof Empty)) throw error;
-      if (active.size === 0) idle += LIVENESS_MS;
-      if (idle >= idleTimeout || !isAlive(owner)) return LEFT;
-      continue;
     }
     idle = 0;
     // A token: the task is the one of the lowest priority number, if nobody has taken it for another token.
-    if (task === RANKED) task = ranked.tryGet();
-    if (task === undefined) continue;
+    if (entry === RANKED) entry = ranked.tryGet();
+    if (entry === undefined) continue;
+    const task = heap.i32[entry];
     if (heap.cas(task + TASK.STATE, TASK_STATE.PENDING, heap.ident) === TASK_STATE.PENDING) {
       const running = runTask(task, outcomesOf(task, outcomes), tasksPerWorker > 1 || nested.waiting);
-      if (running === undefined) heap.release(task);
-      else await keep(running, task, active, tasksPerWorker);
+      if (running === undefined) letGo(entry);
+      else await keep(running, entry, active, tasksPerWorker);
     } else {
-      heap.release(task);
+      letGo(entry);
     }
     if (++served >= maxTasksPerWorker) {
       await Promise.all(active);
@@ -161,10 +177,10 @@ async function runTasks(
 }
 
 /** Waits until there is room for another task; with one at a time, until this one is done. */
-async function keep(running: Promise<void>, task: number, active: Set<Promise<void>>, most: number): Promise<void> {
+async function keep(running: Promise<void>, entry: number, active: Set<Promise<void>>, most: number): Promise<void> {
   const ended = running.finally(() => {
     active.delete(ended);
-    heap.release(task);
+    letGo(entry);
     nested.tell?.();
   });
   active.add(ended);

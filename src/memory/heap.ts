@@ -4,8 +4,8 @@
  * Small blocks (up to 32 KiB) come from spans of one size class. Each isolate keeps free blocks of its own in lists
  * that stand in its descriptor, so that allocating and freeing touch no shared word; a full cache hands a batch to the
  * class's stack, an empty one takes a batch from there. Class stacks are lock-free with a tagged 64-bit head. Larger
- * blocks are runs of whole pages. A thread that dies in here loses at most the one block it had in its hands, or the page that it was cutting up or passing on; its
- * caches are passed on by the reaper.
+ * blocks are runs of whole pages. A thread that dies in here loses at most the one block or page it had just claimed; its
+ * caches, and what it was passing on, are passed on by the reaper.
  *
  * A block is alive while its count is positive: every wrapper, queue slot, field and message holds one. What drops the
  * last one runs the kind's destructor, which drops what the block itself holds.
@@ -44,6 +44,11 @@ export const kindNames: string[] = Object.keys(KIND).map((name) => name.toLowerC
 
 export function defineDestructor(kind: Kind, run: Destructor, resumable = false): void {
   destructors[kind] = { run, resumable };
+}
+
+/** The kinds that hold something; in every isolate the same, or who gives back the last count would leave it. */
+export function kindsThatHold(): number[] {
+  return Object.keys(destructors).map(Number);
 }
 
 const TAG_STEP = 1n << 32n;
@@ -240,6 +245,17 @@ export class Heap extends ThreadMemory {
       }
     }
     const page = this.pages.claim(1, -(index + 1), purpose);
+    i32[this.descriptor + ISOLATE.CUTTING] = page;
+    const count = this.#cut(page, index);
+    // In one go: a thread is killed only where a function is called, or a loop turns.
+    i32[cache] = page;
+    i32[cache + 1] = count;
+    i32[this.descriptor + ISOLATE.CUTTING] = 0;
+  }
+
+  /** Makes a page a list of free blocks; returns how many. */
+  #cut(page: number, index: number): number {
+    const { i32 } = this;
     const step = CLASS_BYTES[index] / WORD_BYTES;
     const count = Math.trunc(PAGE_WORDS / step);
     for (let block = 0; block < count; block++) {
@@ -247,8 +263,7 @@ export class Heap extends ThreadMemory {
       i32[at + FREE_BLOCK.NEXT] = block + 1 < count ? at + step : 0;
       i32[at + FREE_BLOCK.COUNT] = 0;
     }
-    i32[cache] = page;
-    i32[cache + 1] = count;
+    return count;
   }
 
   /** Puts a batch of this cache's blocks on the class's stack. */
@@ -260,7 +275,10 @@ export class Heap extends ThreadMemory {
     i32[cache] = i32[last + FREE_BLOCK.NEXT];
     i32[cache + 1] -= BATCH[index];
     i32[last + FREE_BLOCK.NEXT] = 0;
+    i32[this.descriptor + ISOLATE.PASSING] = batch;
     this.#push(index, batch, BATCH[index]);
+    // Tempting and wrong: anything in between that calls. Who dies there would have passed it on twice.
+    i32[this.descriptor + ISOLATE.PASSING] = 0;
   }
 
   #push(index: number, batch: number, count: number): void {
@@ -275,16 +293,34 @@ export class Heap extends ThreadMemory {
 
   /** Passes on the free blocks that a dead isolate kept. */
   adoptCaches(descriptor: number): void {
+    const { i32 } = this;
+    const page = i32[descriptor + ISOLATE.CUTTING];
+    if (page !== 0) {
+      const index = this.#classAt(page);
+      this.#push(index, page, this.#cut(page, index));
+    }
+    const batch = i32[descriptor + ISOLATE.PASSING];
+    if (batch !== 0) this.#adopt(this.#classAt(batch), batch);
+    i32[descriptor + ISOLATE.CUTTING] = 0;
+    i32[descriptor + ISOLATE.PASSING] = 0;
     for (let index = 0; index < CLASS_COUNT; index++) {
       const cache = descriptor + ISOLATE.CACHES + index * 2;
-      const batch = this.i32[cache];
-      // The list may be one longer or shorter than its count: its owner died somewhere. Count again.
-      let count = 0;
-      for (let at = batch; at !== 0; at = this.i32[at + FREE_BLOCK.NEXT]) count++;
-      this.i32[cache] = 0;
-      this.i32[cache + 1] = 0;
-      if (count > 0) this.#push(index, batch, count);
+      const head = i32[cache];
+      i32[cache] = 0;
+      i32[cache + 1] = 0;
+      if (head !== 0) this.#adopt(index, head);
     }
+  }
+
+  #adopt(index: number, head: number): void {
+    // The list may be one longer or shorter than its count: its owner died somewhere. Count again.
+    let count = 0;
+    for (let at = head; at !== 0; at = this.i32[at + FREE_BLOCK.NEXT]) count++;
+    this.#push(index, head, count);
+  }
+
+  #classAt(address: number): number {
+    return -this.i32[this.pages.table + Math.trunc(address / PAGE_WORDS)] - 1;
   }
 
   /** Bytes that are claimed from the heap, whole pages, free blocks in caches included. */

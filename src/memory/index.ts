@@ -1,4 +1,7 @@
+import './contents.ts';
+
 export { defineLookout, FIRST_LOOK_MS, type Look, unbroken } from './blocked.ts';
+export { collectGarbage, isCollectionDue } from './collect.ts';
 export { deadlineOf, type SyncWaitOptions, type WaitOptions } from './deadline.ts';
 export { element, type IntegerView } from './elements.ts';
 export type { Encoder } from './encoder.ts';

@@ -70,6 +70,9 @@ export const SUPER = {
   DETECT_DEADLOCKS: 31,
   /** Head of the list of definitions of shared classes: pushed by compare-and-swap, never taken from. */
   DEFINITIONS: 32,
+  /** How often the heap has grown by a step, and how many pages in use are the next one; see collect.ts. */
+  GROWTHS: 33,
+  NEXT_GROWTH: 34,
   /** Class stacks: a 64-bit word each, the low half an address and the high half a tag against ABA. */
   CLASS_STACKS: 64,
   /** One bit a page, set while the page is claimed; anybody, by compare-and-swap. */
@@ -139,6 +142,9 @@ export const ISOLATE = {
   PARKED_PLACE: 18,
   /** In the main isolate, while its event loop has nothing but asynchronous waits of ours: counts up; else 0. */
   LOOP_IDLE: 19,
+  /** A page that the owner cuts into free blocks, and a batch of them that it passes on: else 0. For the reaper. */
+  CUTTING: 20,
+  PASSING: 21,
   /** Free blocks kept by the owner: head and count for each class. */
   CACHES: 32,
   WORDS: 256,

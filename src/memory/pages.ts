@@ -10,6 +10,11 @@ import { PAGE_BYTES, PAGE_WORDS, SUPER } from './layout.ts';
 import type { ThreadMemory } from './thread-memory.ts';
 
 const LARGEST_PROPOSAL = 7 * 2 ** 30;
+/** The heap has grown by a step when it takes an eighth more than at the last one, and so many pages more at least. */
+const GROWTH = 1 / 8;
+const GROWTH_PAGES = 2 ** 20 / PAGE_BYTES;
+/** Below this it is not worth anybody's time. */
+const FIRST_GROWTH_PAGES = 2 ** 22 / PAGE_BYTES;
 
 export class Pages {
   readonly #memory: ThreadMemory;
@@ -28,6 +33,7 @@ export class Pages {
     for (let page = 0; page < count; page++) memory.i32[SUPER.BITMAP + (page >> 5)] |= 1 << (page & 31);
     for (let page = total; page < words * 32; page++) memory.i32[SUPER.BITMAP + (page >> 5)] |= 1 << (page & 31);
     memory.i32[SUPER.PAGES_USED] = count;
+    memory.i32[SUPER.NEXT_GROWTH] = count + FIRST_GROWTH_PAGES;
   }
 
   /** The address of `run` free pages in a row. */
@@ -36,8 +42,9 @@ export class Pages {
     const first = this.#search(hint, run) ?? (hint > 0 ? this.#search(0, run) : undefined);
     if (first === undefined) throw this.#exhausted(run, purpose);
     if (run === 1) this.#memory.store(SUPER.PAGE_HINT, first + 1);
-    this.#memory.add(SUPER.PAGES_USED, run);
     this.#memory.i32[this.table + first] = note;
+    const used = this.#memory.add(SUPER.PAGES_USED, run) + run;
+    if (used > this.#memory.load(SUPER.NEXT_GROWTH)) this.#grown(used);
     return first * PAGE_WORDS;
   }
 
@@ -45,8 +52,20 @@ export class Pages {
     const first = address / PAGE_WORDS;
     this.#memory.i32[this.table + first] = 0;
     this.#clear(first, run);
-    this.#memory.add(SUPER.PAGES_USED, -run);
+    const used = this.#memory.add(SUPER.PAGES_USED, -run) - run;
+    // What has shrunk may grow again.
+    if (2 * used < this.#memory.load(SUPER.NEXT_GROWTH)) this.#setNextGrowth(used);
     if (first < this.#memory.load(SUPER.PAGE_HINT)) this.#memory.store(SUPER.PAGE_HINT, first);
+  }
+
+  #grown(used: number): void {
+    this.#setNextGrowth(used);
+    this.#memory.add(SUPER.GROWTHS, 1);
+  }
+
+  #setNextGrowth(used: number): void {
+    const next = used + Math.max(GROWTH_PAGES, Math.ceil(used * GROWTH));
+    this.#memory.store(SUPER.NEXT_GROWTH, Math.max(next, FIRST_GROWTH_PAGES));
   }
 
   #search(from: number, run: number): number | undefined {

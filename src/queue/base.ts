@@ -36,7 +36,7 @@ import {
   wake,
 } from '../memory/index.ts';
 import { Batch, type ManyOptions } from './batch.ts';
-import { drop, type Item, NOTHING } from './item.ts';
+import { drop, type Item, NOTHING, Parcel, Ranked } from './item.ts';
 import { learn, spin } from './spin.ts';
 import { FULL, type PutOptions, rouseAll, SHUT, type Store } from './store.ts';
 
@@ -113,6 +113,20 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
       this.#put(prepared);
     } catch (error) {
       drop(prepared);
+      throw error;
+    }
+  }
+
+  /**
+   * @internal Puts a task's block in whose entry in the holdings this is, into a queue without a bound; the entry is given
+   * up. Who takes the item gets an entry of its own: at no instant does somebody's death lose the count.
+   */
+  putBlock(entry: number, priority?: number): void {
+    const parcel = new Parcel(entry);
+    try {
+      this.#put(priority === undefined ? parcel : new Ranked(parcel, priority));
+    } catch (error) {
+      drop(parcel);
       throw error;
     }
   }

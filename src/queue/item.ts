@@ -11,6 +11,7 @@ import {
   discard,
   type Encoder,
   type Heap,
+  KIND,
   letGo,
   loadValue,
   pack,
@@ -23,20 +24,24 @@ const INLINE_BYTES = 1024;
 
 export const NOTHING: unique symbol = Symbol('nothing');
 
-/** A message block in hand. */
+/** A message block in hand, or another block: see `putBlock`. */
 export class Parcel {
   readonly message: number;
   /** The word of the holdings that has its address: put 0 there when a queue has it, then `vacate` it. */
   readonly entry: number;
 
-  constructor(encoder: Encoder) {
-    try {
-      this.entry = storeNoted(encoder);
-    } catch (error) {
-      discard(encoder);
-      throw error;
-    }
-    this.message = threadHeap.i32[this.entry];
+  constructor(entry: number) {
+    this.entry = entry;
+    this.message = threadHeap.i32[entry];
+  }
+}
+
+function parcel(encoder: Encoder): Parcel {
+  try {
+    return new Parcel(storeNoted(encoder));
+  } catch (error) {
+    discard(encoder);
+    throw error;
   }
 }
 
@@ -59,12 +64,12 @@ export function prepare(value: unknown): number | Encoder | Parcel {
   if (typeof value === 'number') return value;
   const encoder = pack(value);
   const inline = encoder.refs.length === 0 && encoder.length <= INLINE_BYTES && encoder.functions.length === 0;
-  return inline ? encoder : new Parcel(encoder);
+  return inline ? encoder : parcel(encoder);
 }
 
 /** The same for slots, which have no room for streams. */
 export function prepareForSlot(value: unknown): number | Parcel {
-  return typeof value === 'number' ? value : new Parcel(pack(value));
+  return typeof value === 'number' ? value : parcel(pack(value));
 }
 
 /** Gives up an item that was not placed. */
@@ -79,8 +84,12 @@ export function isInteger(value: number): boolean {
   return (value | 0) === value && (value !== 0 || 1 / value > 0);
 }
 
-/** The value of a message in hand, which is given back then. Decoding may import the user's modules: hold no mutex. */
+/**
+ * The value of a message in hand, which is given back then; of a block that is none the entry. Decoding may import the
+ * user's modules: hold no mutex.
+ */
 export function open(heap: Heap, message: number, entry: number): unknown {
+  if (heap.kind(message) === KIND.TASK) return entry;
   try {
     return loadValue(heap, message);
   } finally {

@@ -240,9 +240,7 @@ export function takeLast(heap: Heap, at: number): Loose {
   const chunk = chunkOf(length);
   const spare = at + LIST.CHUNKS + chunk + 1;
   if (length === firstIndexOf(chunk) && chunk + 1 < CHUNKS_OF_A_LIST && i32[spare] !== 0) {
-    const address = i32[spare];
-    i32[spare] = 0;
-    heap.release(address);
+    heap.releaseFrom(spare);
   }
   return loose(low, high, noted);
 }

@@ -3,12 +3,14 @@ import '../functions/message-codec.ts';
 import {
   AT,
   defineAbandon,
+  defineDestructor,
   defineKind,
   HEAP,
   KIND,
   LIST,
   letGo,
   noteCounting,
+  RESUMABLE,
   refuseDisposed,
   SharedObject,
 } from '../memory/index.ts';
@@ -273,5 +275,6 @@ export class SharedList<T = unknown> extends SharedObject implements Iterable<T>
   }
 }
 
-defineKind(KIND.LIST, SharedList, (heap, at) => dropItems(heap, emptyList(heap, at)));
+defineKind(KIND.LIST, SharedList);
+defineDestructor(KIND.LIST, drainList, RESUMABLE);
 defineAbandon(KIND.LIST, (heap, at, ident) => recoverList(heap, at, ident));

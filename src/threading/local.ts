@@ -257,7 +257,4 @@ class Attributes implements ProxyHandler<ThreadLocal> {
   }
 }
 
-defineKind(KIND.LOCAL, ThreadLocal, (heap, at) => {
-  const making = heap.i32[at + LOCAL.MAKING];
-  if (making !== 0) heap.release(making);
-});
+defineKind(KIND.LOCAL, ThreadLocal);

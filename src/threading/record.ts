@@ -34,15 +34,6 @@ export function initRecord(heap: Heap, at: number, name: string, flags: number):
   heap.i32[at + THREAD.NAME] = storeValue(name);
 }
 
-/** Drops what a record holds: messages, a timer's event, a worker's tail and executor. */
-export function destroyRecord(heap: Heap, at: number): void {
-  const { NAME, MODULES, TARGET, RESULT, REASON, FINISHED, TAIL, EXECUTOR } = THREAD;
-  for (const field of [NAME, MODULES, TARGET, RESULT, REASON, FINISHED, TAIL, EXECUTOR]) {
-    const block = heap.i32[at + field];
-    if (block !== 0) heap.release(block);
-  }
-}
-
 export function nameOf(heap: Heap, at: number): string {
   lockMutex(heap, SUPER.THREADS_MUTEX);
   try {

@@ -5,10 +5,12 @@ import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
 import {
   abandon,
   abandonHeld,
+  collectGarbage,
   endThreadWaits,
   heap,
   heldBy,
   ISOLATE,
+  isCollectionDue,
   KIND,
   loadValue,
   storeValue,
@@ -234,6 +236,7 @@ export async function mayBeReused(record: number): Promise<boolean> {
   const flags = heap.load(record + THREAD.FLAGS);
   heap.store(heap.descriptor + ISOLATE.THREAD, 0);
   if (flags & THREAD_FLAG.TERMINATE) return false;
+  if (isCollectionDue()) await collectGarbage();
   let left: string[] = [];
   // What is left for the next turns of the event loop would run in the next thread's time, and fail in its name.
   for (let turns = 0; turns < MOST_TURNS; turns++) {

@@ -39,7 +39,7 @@ import { isProcessEnding, keepProcessForThreads } from './exit.ts';
 import { setKernelName } from './kernel-name.ts';
 import { requestIsolate, requestTermination } from './nursery.ts';
 import { callerPlace } from './place.ts';
-import { delist, destroyRecord, enlist, finish, initRecord, nameOf, rename } from './record.ts';
+import { delist, enlist, finish, initRecord, nameOf, rename } from './record.ts';
 import { keepTail, tailOf } from './tail.ts';
 import { checkThreadOptions, type ThreadOptions } from './thread-options.ts';
 
@@ -451,4 +451,4 @@ export function forgetSignal(): void {
   current = undefined;
 }
 
-defineKind(KIND.THREAD, Thread as never, destroyRecord);
+defineKind(KIND.THREAD, Thread as never);

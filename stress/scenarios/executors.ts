@@ -19,7 +19,6 @@ import { heap } from '../../src/memory/index.ts';
 import { i32, Value } from '../../src/shared/index.ts';
 import { Event, enumerate, sleep, sleepSync, Thread } from '../../src/threading/index.ts';
 import { whoWaits } from '../../test/support/isolates.ts';
-import { look } from '../look.ts';
 import { Random } from '../random.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -28,10 +27,6 @@ const PREFIX = 'loaded';
 const LONG_MS = 4;
 /** What takes longer than this hangs. */
 const HANG_MS = 20_000;
-/** Rounds after which the heap has its size, and by how much these rounds may leave it larger from then on. */
-const WARM_ROUNDS = 20;
-const HEAP_GROWTH = 8 * 2 ** 20;
-
 const FATES = [
   ...(['well', 'well', 'well', 'well', 'well', 'later', 'later', 'later', 'throw', 'throw'] as const),
   ...(['flaky', 'flaky', 'heeds', 'heedsLater', 'deaf'] as const),
@@ -269,19 +264,6 @@ async function kill(random: Random): Promise<void> {
   }
 }
 
-let rounds = 0;
-let grown = 0;
-let grownWhenWarm = 0;
-
-async function executors(random: Random): Promise<void> {
-  const { heapBytes } = await look();
-  await round(random);
-  grown += (await look()).heapBytes - heapBytes;
-  // Threads that are parked have garbage of their own, whose handles count until they collect it.
-  if (++rounds <= WARM_ROUNDS) grownWhenWarm = Math.max(grownWhenWarm, grown);
-  assert.ok(grown <= grownWhenWarm + HEAP_GROWTH, `${rounds} rounds have left ${grown} bytes in the shared heap`);
-}
-
 async function round(random: Random): Promise<void> {
   const maxWorkers = random.integer(1, 3);
   const options = {
@@ -343,4 +325,4 @@ function balance(): string {
   return `tasks     ${submitted} = ${done} done + ${failed} failed + ${cancelled} cancelled, while ${deaths} workers died`;
 }
 
-export const executorsUnderLoad: Scenario[] = [{ name: 'executors under load', weight: 3, run: executors, balance }];
+export const executorsUnderLoad: Scenario[] = [{ name: 'executors under load', weight: 3, run: round, balance }];

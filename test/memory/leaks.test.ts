@@ -3,10 +3,14 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { ThreadPoolExecutor } from '../../src/futures/index.ts';
 import { addressOf, heap, loadValue, storeValue } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
+import { f64, SharedArray } from '../../src/shared/index.ts';
 import { Condition, Lock } from '../../src/sync/index.ts';
+import { Thread } from '../../src/threading/index.ts';
 import { check, rounds } from '../support/check.ts';
+import { lengthOf } from './fixtures/lengths.ts';
 
 function assertFlat(steps: number, step: (number: number) => void): void {
   for (let number = 0; number < steps / 10; number++) step(number);
@@ -80,3 +84,22 @@ check(
   },
   { timeout: 60_000 },
 );
+
+/** What V8 would not collect for long: a few small objects, which hold much in the shared heap. */
+async function assertCollected(use: (array: SharedArray<Float64Array>) => Promise<number>): Promise<void> {
+  const used = heap.usedBytes();
+  for (let round = 0; round < 300; round++) {
+    using array = new SharedArray(f64, 32_768);
+    assert.equal(await use(array), 32_768);
+  }
+  assert.ok(heap.usedBytes() <= used + 2 ** 24, `${heap.usedBytes() - used} bytes more after 300 arrays of 256 KiB`);
+}
+
+check('garbage of isolates between two threads does not keep the heap', async () => {
+  await assertCollected((array) => new Thread({ target: lengthOf, args: [array] }).start().result());
+});
+
+check('garbage of workers that have no task does not keep the heap', async () => {
+  await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+  await assertCollected((array) => pool.submit(lengthOf, array).result());
+});

@@ -1,0 +1,37 @@
+/**
+ * Garbage that holds shared objects. V8 collects when its own heap is full, and knows nothing of what its small wrappers
+ * hold in ours: an isolate that runs one short thread after another may go for minutes without it. So whenever the shared
+ * heap has grown by a step (pages.ts), each isolate collects once, in between two threads, or when it has no task.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { SUPER } from './layout.ts';
+import { heap } from './thread-heap.ts';
+
+/** The growth up to which this isolate has collected; a new one has no garbage. */
+let collected = heap.load(SUPER.GROWTHS);
+let gc: (() => void) | undefined;
+
+export function isCollectionDue(): boolean {
+  return heap.load(SUPER.GROWTHS) !== collected;
+}
+
+/** Takes some ten milliseconds in a small isolate. What was held by garbage is given back when it resolves. */
+export async function collectGarbage(): Promise<void> {
+  collected = heap.load(SUPER.GROWTHS);
+  gc ??= findGc();
+  gc();
+  // Finalizers run in a turn of the event loop.
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+function findGc(): () => void {
+  if (globalThis.gc !== undefined) return globalThis.gc as () => void;
+  for (;;) {
+    setFlagsFromString('--expose-gc');
+    const found = runInNewContext('globalThis.gc') as (() => void) | undefined;
+    // The program's own contexts stay as they would be. Another thread may just have done this: then once more.
+    setFlagsFromString('--no-expose-gc');
+    if (found !== undefined) return found;
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * What is dropped with records of the floors above. Whoever gives back the last count of a record must know this, and that
+ * may be an isolate that has never loaded its class: the one that buries the dead, above all. So it stands down here.
+ */
+import { defineDestructor, type Heap, RESUMABLE } from './heap.ts';
+import { EXECUTOR, KIND, type Kind, LOCAL, TASK, THREAD } from './layout.ts';
+import { releaseAll } from './message.ts';
+
+/** Words of a record of this kind that hold a count, or 0. */
+function defineFields(kind: Kind, fields: readonly number[]): void {
+  defineDestructor(kind, (heap, at) => releaseFields(heap, at, fields), RESUMABLE);
+}
+
+function releaseFields(heap: Heap, at: number, fields: readonly number[]): void {
+  for (const field of fields) releaseAll(heap, at + field, 1);
+}
+
+const { NAME, MODULES, TARGET, RESULT, REASON, FINISHED, TAIL } = THREAD;
+defineFields(KIND.THREAD, [NAME, MODULES, TARGET, RESULT, REASON, FINISHED, TAIL, THREAD.EXECUTOR]);
+
+defineFields(KIND.LOCAL, [LOCAL.MAKING]);
+
+const { TASKS, RANKED, OUTCOMES, SUBMITTERS, FACTS, TEMPLATE } = EXECUTOR;
+defineFields(KIND.EXECUTOR, [TASKS, RANKED, OUTCOMES, SUBMITTERS, FACTS, TEMPLATE]);
+
+const TASK_FIELDS = [TASK.FUNCTION_MESSAGE, TASK.MODULES_MESSAGE, TASK.REASON, TASK.REPLY];
+defineDestructor(
+  KIND.TASK,
+  (heap, at) => {
+    releaseAll(heap, at + TASK.STREAM + ((heap.i32[at + TASK.BYTES] + 3) >> 2), heap.i32[at + TASK.REFS]);
+    releaseFields(heap, at, TASK_FIELDS);
+  },
+  RESUMABLE,
+);

@@ -4,7 +4,11 @@
  */
 import { defineDestructor, type Heap, RESUMABLE } from './heap.ts';
 import { EXECUTOR, KIND, type Kind, LOCAL, TASK, THREAD } from './layout.ts';
-import { releaseAll } from './message.ts';
+
+/** Gives back the counts that stand in some words; 0 stands where whoever wrote or dropped them was killed. */
+export function releaseAll(heap: Heap, from: number, count: number): void {
+  for (let word = from; word < from + count; word++) if (heap.i32[word] !== 0) heap.releaseFrom(word);
+}
 
 /** Words of a record of this kind that hold a count, or 0. */
 function defineFields(kind: Kind, fields: readonly number[]): void {

@@ -1,7 +1,6 @@
-import './contents.ts';
-
 export { defineLookout, FIRST_LOOK_MS, type Look, unbroken } from './blocked.ts';
 export { collectGarbage, isCollectionDue } from './collect.ts';
+export { releaseAll } from './contents.ts';
 export { deadlineOf, type SyncWaitOptions, type WaitOptions } from './deadline.ts';
 export { element, type IntegerView } from './elements.ts';
 export type { Encoder } from './encoder.ts';
@@ -14,7 +13,6 @@ export {
   done,
   loadValue,
   pack,
-  releaseAll,
   settle,
   store,
   storeNoted,

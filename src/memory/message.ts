@@ -1,4 +1,5 @@
 /** Values at rest in the heap: encoded once, held by whoever refers to the block, decoded as often as needed. */
+import { releaseAll } from './contents.ts';
 import { Decoder } from './decoder.ts';
 import { Encoder } from './encoder.ts';
 import { defineDestructor, type Heap, RESUMABLE } from './heap.ts';
@@ -111,11 +112,6 @@ export function unpack(heap: Heap, stream: number, refs: number): unknown {
 export function loadValue(heap: Heap, address: number): unknown {
   const stream = address + MESSAGE.STREAM;
   return unpack(heap, stream, stream + ((heap.i32[address + MESSAGE.BYTES] + 3) >> 2));
-}
-
-/** Gives back the counts that stand in some words; 0 stands where whoever wrote or dropped them was killed. */
-export function releaseAll(heap: Heap, from: number, count: number): void {
-  for (let word = from; word < from + count; word++) if (heap.i32[word] !== 0) heap.releaseFrom(word);
 }
 
 defineDestructor(

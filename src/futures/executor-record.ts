@@ -11,8 +11,10 @@ import {
   ISOLATE_STATE,
   KIND,
   loadValue,
+  lockMutex,
   SharedObject,
   storeValue,
+  unlockMutex,
   wrapCounting,
 } from '../memory/index.ts';
 import { type PriorityQueue, Queue } from '../queue/index.ts';
@@ -76,13 +78,21 @@ export class ExecutorRecord extends SharedObject {
     return this.#object(EXECUTOR.SUBMITTERS) as Queue<Submitter>;
   }
 
-  /** Starts one more worker, from whichever thread this is. */
+  /** Starts one more worker, from whichever thread this is, unless there are as many as there may be. */
   hire(): void {
-    const { prefix, resourceLimits } = this.facts;
-    const name = `${prefix}_${this[HEAP].add(this[AT] + EXECUTOR.WORKERS, 1)}`;
-    const worker = new Thread({ name, daemon: true, resourceLimits });
-    worker.belongsTo(this[AT]);
-    worker.launchLike(this.#object(EXECUTOR.TEMPLATE) as unknown as Thread);
+    const heap = this[HEAP];
+    const { prefix, resourceLimits, maxWorkers } = this.facts;
+    const mutex = this[AT] + EXECUTOR.HIRE_MUTEX;
+    lockMutex(heap, mutex);
+    try {
+      if (this.workers().length >= maxWorkers) return;
+      const name = `${prefix}_${heap.add(this[AT] + EXECUTOR.WORKERS, 1)}`;
+      const worker = new Thread({ name, daemon: true, resourceLimits });
+      worker.belongsTo(this[AT]);
+      worker.launchLike(this.#object(EXECUTOR.TEMPLATE) as unknown as Thread);
+    } finally {
+      unlockMutex(heap, mutex);
+    }
   }
 
   /** Those that live, whoever started them. */

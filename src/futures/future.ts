@@ -42,9 +42,6 @@ type More = {
   /** Not of `this`: a Future<string> is to be a Future<unknown> too. */
   callbacks: Set<() => void> | undefined;
   progress: Set<(value: unknown) => void> | undefined;
-  promise: Promise<unknown> | undefined;
-  /** Settles the promise. */
-  keep: (() => void) | undefined;
 };
 
 export type CancelOptions = {
@@ -58,7 +55,9 @@ export class Future<T> implements PromiseLike<T> {
   /** Its value or error, once it has ended. */
   #outcome: unknown;
   #more: More | undefined;
-  /** @internal The entry of the holdings with the task's block, as long as it is pending. */
+  /** Of its outcome, for whoever asked. Not of `this`, as the callbacks. */
+  #asked: PromiseWithResolvers<unknown> | undefined;
+  /** @internal The entry of the holdings with the task's block, as long as it is pending; then 0. */
   entry = 0;
 
   /** @internal */
@@ -291,8 +290,6 @@ export class Future<T> implements PromiseLike<T> {
       chunk: 0,
       callbacks: undefined,
       progress: undefined,
-      promise: undefined,
-      keep: undefined,
     };
     return this.#more;
   }
@@ -301,13 +298,11 @@ export class Future<T> implements PromiseLike<T> {
     if (this.done()) return;
     this.#flags |= state;
     this.#outcome = outcome;
-    const more = this.#more;
-    if (more === undefined) return;
-    const { callbacks, keep } = more;
-    more.callbacks = undefined;
-    more.keep = undefined;
-    keep?.();
-    for (const callback of callbacks ?? []) run(callback);
+    this.#tellAsked();
+    const callbacks = this.#more?.callbacks;
+    if (callbacks === undefined) return;
+    this.#more!.callbacks = undefined;
+    for (const callback of callbacks) run(callback);
   }
 
   async #resultWithin(options: WaitOptions): Promise<T> {
@@ -318,16 +313,17 @@ export class Future<T> implements PromiseLike<T> {
   /** Of its outcome, the same one for all who ask. Asking for it is a look at the outcome. */
   #promise(): Promise<T> {
     this.markSeen();
-    const more = this.#extra();
-    more.promise ??= new Promise<unknown>((resolve, reject) => {
-      const keep = (): void => {
-        if ((this.#flags & STATE) === VALUE) resolve(this.#outcome);
-        else reject(this.cancelled() ? cancelled() : this.#outcome);
-      };
-      if (this.done()) keep();
-      else more.keep = keep;
-    });
-    return more.promise as Promise<T>;
+    if (this.#asked === undefined) {
+      this.#asked = Promise.withResolvers();
+      if (this.done()) this.#tellAsked();
+    }
+    return this.#asked.promise as Promise<T>;
+  }
+
+  #tellAsked(): void {
+    if (this.#asked === undefined) return;
+    if ((this.#flags & STATE) === VALUE) this.#asked.resolve(this.#outcome);
+    else this.#asked.reject(this.cancelled() ? cancelled() : this.#outcome);
   }
 
   /** The same function may be there twice, so each gets an entry of its own. */

@@ -145,11 +145,12 @@ export class Submissions implements FutureSource {
   }
 
   isRunning(future: Future<unknown>): boolean {
-    return heap.load(future.task + TASK.STATE) > 0;
+    return future.entry !== 0 && heap.load(future.task + TASK.STATE) > 0;
   }
 
   withdraw(future: Future<unknown>): boolean {
-    const { task } = future;
+    const { task, entry } = future;
+    if (entry === 0) return false;
     if (heap.cas(task + TASK.STATE, TASK_STATE.PENDING, TASK_STATE.CANCELLED) !== TASK_STATE.PENDING) return false;
     this.counts.cancelled++;
     this.#forget(future, false);
@@ -228,7 +229,8 @@ export class Submissions implements FutureSource {
       if (heap.load(task + TASK.STATE) === ident) this.#forgetAbandoned(task);
     }
     for (const [task, future] of [...this.pending]) {
-      if (heap.load(task + TASK.STATE) !== ident) continue;
+      // What runs when one of them is settled may have withdrawn others.
+      if (future.entry === 0 || heap.load(task + TASK.STATE) !== ident) continue;
       if (error === undefined && !this.#isSpent(task)) {
         this.#times.again(future);
         heap.store(task + TASK.STATE, TASK_STATE.PENDING);
@@ -256,6 +258,7 @@ export class Submissions implements FutureSource {
   /** Every task fails: nothing can run any more. */
   failAll(error: unknown): void {
     for (const [task, future] of [...this.pending]) {
+      if (future.entry === 0) continue;
       heap.cas(task + TASK.STATE, TASK_STATE.PENDING, TASK_STATE.CANCELLED);
       this.#settle(future, false, error);
     }
@@ -406,8 +409,8 @@ export class Submissions implements FutureSource {
 
   /** Tells a task that runs to stop; with `force` its worker is ended. False when it doesn't run any more. */
   #ask(future: Future<unknown>, reason: unknown, force: boolean): boolean {
-    const { task } = future;
-    const ident = heap.load(task + TASK.STATE);
+    const { task, entry } = future;
+    const ident = entry === 0 ? 0 : heap.load(task + TASK.STATE);
     if (ident <= 0 || !this.#pool.lives(ident)) return false;
     if (!future.asked) {
       future.ask();

@@ -20,18 +20,22 @@ export function isCollectionDue(): boolean {
 export async function collectGarbage(): Promise<void> {
   collected = heap.load(SUPER.GROWTHS);
   gc ??= findGc();
-  gc();
+  gc?.();
   // Finalizers run in a turn of the event loop.
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-function findGc(): () => void {
+/** Others may do the same at that very moment: then once more, and rather not at all than for ever. */
+const MOST_TRIES = 5;
+
+function findGc(): (() => void) | undefined {
   if (globalThis.gc !== undefined) return globalThis.gc as () => void;
-  for (;;) {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
     setFlagsFromString('--expose-gc');
     const found = runInNewContext('globalThis.gc') as (() => void) | undefined;
-    // The program's own contexts stay as they would be. Another thread may just have done this: then once more.
+    // The program's own contexts stay as they would be.
     setFlagsFromString('--no-expose-gc');
     if (found !== undefined) return found;
   }
+  return undefined;
 }

@@ -71,6 +71,8 @@ export const EXECUTOR = {
   /** Idents of workers that the maker has ended for the sake of a task, each at its remainder: the last of them. */
   ENDED: 14,
   ENDED_WORDS: 16,
-  WORDS: 30,
+  /** Under it workers are counted and started: two threads that see room for one must not both start one. */
+  HIRE_MUTEX: 30,
+  WORDS: 32,
 } as const;
 export const EXECUTOR_STATE = { OPEN: 0, SHUT_DOWN: 1, BROKEN: 2 } as const;

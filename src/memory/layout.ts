@@ -349,6 +349,8 @@ export const QUEUE = {
   SEEN_HEAD: 19,
   /** In a PriorityQueue: the number of the next item put, an f64; under PUT_MUTEX. */
   NEXT_NUMBER: 20,
+  /** How many of the consumers that slept when the ring was last empty no item has been put for; under PUT_MUTEX. */
+  TO_WAKE: 22,
 
   GET_MUTEX: 32,
   /** Items ever taken, modulo 2^32; stored under GET_MUTEX: gives their room back. */

@@ -109,14 +109,14 @@ export function blockFor(heap: Heap, milliseconds: number): void {
   heap.wait(heap.descriptor + ISOLATE.SLEEP, 0, milliseconds);
 }
 
-/** Wakes up to `count` blocked threads and every event loop that watches. Call it after what they need is visible. */
+/** Wakes up to `count` blocked threads (0: none) and every event loop that watches. Call it after what they need is visible. */
 export function wake(heap: Heap, spot: number, count: number): void {
   if (heap.load(spot + SPOT.WAITERS) !== 0) wakeSlow(heap, spot, count);
 }
 
 function wakeSlow(heap: Heap, spot: number, count: number): void {
   const waiters = heap.load(spot + SPOT.WAITERS);
-  if (waiters >= COUNTED) {
+  if (waiters >= COUNTED && count > 0) {
     heap.add(spot + SPOT.SEQUENCE, 1);
     heap.notify(spot + SPOT.SEQUENCE, count);
   }

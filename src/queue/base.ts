@@ -331,10 +331,7 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
   #put(item: Item): boolean {
     const heap = this[HEAP];
     const outcome = this[STORE].place(heap, this[AT], item);
-    if (outcome === 1) {
-      wake(heap, this[AT] + QUEUE.NOT_EMPTY, 1);
-      return true;
-    }
+    if (outcome === 1) return true;
     if (outcome === FULL) return false;
     throw this.#shut();
   }
@@ -354,7 +351,6 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
       const outcome = batch.place(heap, this[AT]);
       if (outcome === SHUT) throw Object.assign(this.#shut(), { placed: batch.placed });
       if (outcome === FULL) return undefined;
-      wake(heap, this[AT] + QUEUE.NOT_EMPTY, outcome);
       if (batch.left === 0) return true;
     }
   }

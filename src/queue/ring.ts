@@ -15,6 +15,7 @@
  * wrong count.)
  */
 import {
+  blockedAt,
   copyOut,
   done,
   type Encoder,
@@ -29,6 +30,7 @@ import {
   unlockMutex,
   unpack,
   vacate,
+  wake,
 } from '../memory/index.ts';
 import { type Item, isInteger, NOTHING, open, Parcel, prepare } from './item.ts';
 import { FULL, SHUT, type Store, wakeAll } from './store.ts';
@@ -46,6 +48,7 @@ export const ring: Store = {
   prepare,
 
   place(heap, at, item) {
+    let sleepers: number;
     lockPutMutex(heap, at);
     try {
       if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
@@ -53,16 +56,19 @@ export const ring: Store = {
       if (isFull(heap, at, count)) return FULL;
       append(heap, at, item);
       heap.store(at + QUEUE.PUT_COUNT, count + 1);
-      return 1;
+      sleepers = sleepersFor(heap, at, count, 1);
     } finally {
       unlockMutex(heap, at + QUEUE.PUT_MUTEX);
     }
+    wake(heap, at + QUEUE.NOT_EMPTY, sleepers);
+    return 1;
   },
 
   placeMany(heap, at, items, from) {
     lockPutMutex(heap, at);
     const first = heap.i32[at + QUEUE.PUT_COUNT];
     let count = first;
+    let sleepers = 0;
     try {
       if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
       const most = Math.min(items.length - from, MOST_AT_ONCE);
@@ -75,11 +81,15 @@ export const ring: Store = {
         // The heap is exhausted: what is in belongs to the queue. The next call fails at once.
         if (count === first) throw error;
       }
-      return (count - first) | 0;
     } finally {
-      if (count !== first) heap.store(at + QUEUE.PUT_COUNT, count);
+      if (count !== first) {
+        heap.store(at + QUEUE.PUT_COUNT, count);
+        sleepers = sleepersFor(heap, at, first, (count - first) | 0);
+      }
       unlockMutex(heap, at + QUEUE.PUT_MUTEX);
     }
+    wake(heap, at + QUEUE.NOT_EMPTY, sleepers);
+    return (count - first) | 0;
   },
 
   take(heap, at) {
@@ -168,6 +178,22 @@ function createRing(heap: Heap, capacity: number): number {
   heap.i32[ring + RING.TAIL] = 0;
   heap.i32[ring + RING.HEAD] = 0;
   return ring;
+}
+
+/**
+ * How many sleeping consumers to wake, `items` more having been put after the first `count`. Who sleeps has seen the ring
+ * empty; so from then on it takes a wake-up for each item, and no more of them than slept: to wake one takes longer than to
+ * put an item, and a burst would call for the same one at every item. Under PUT_MUTEX, once PUT_COUNT says so.
+ */
+function sleepersFor(heap: Heap, at: number, count: number, items: number): number {
+  const asleep = blockedAt(heap, at + QUEUE.NOT_EMPTY);
+  if (asleep === 0) return 0;
+  const { i32 } = heap;
+  // Some of them may be on their way, or gone: then it is a wake-up too many. Those that come have this item to see.
+  if (((count - heap.load(at + QUEUE.GET_COUNT)) | 0) <= 0) i32[at + QUEUE.TO_WAKE] = asleep;
+  const woken = Math.min(items, i32[at + QUEUE.TO_WAKE]);
+  i32[at + QUEUE.TO_WAKE] -= woken;
+  return woken;
 }
 
 /** Whether `count` items ever put are as many as the bound allows. Under PUT_MUTEX. */

@@ -1,7 +1,7 @@
 /**
  * A store whose items lie in slots under one mutex (PUT_MUTEX): what that makes the same, however they lie there.
  */
-import { type Heap, lockMutex, QUEUE, unlockMutex } from '../memory/index.ts';
+import { type Heap, lockMutex, QUEUE, unlockMutex, wake } from '../memory/index.ts';
 import { type Item, NOTHING } from './item.ts';
 import { discardFound, type Found, openFound } from './slot.ts';
 import { FULL, SHUT, type Store } from './store.ts';
@@ -40,27 +40,30 @@ export function slotted<I extends Item>({ kind, create, prepare, repair, push, p
       lock(heap, at);
       try {
         if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
-        return push(heap, at, item as I) ? 1 : FULL;
+        if (!push(heap, at, item as I)) return FULL;
       } finally {
         unlockMutex(heap, at + QUEUE.PUT_MUTEX);
       }
+      wake(heap, at + QUEUE.NOT_EMPTY, 1);
+      return 1;
     },
 
     placeMany(heap, at, items, from) {
+      let index = from;
       lock(heap, at);
       try {
         if (heap.i32[at + QUEUE.SHUT_DOWN] !== 0) return SHUT;
-        let index = from;
         try {
           while (index < items.length && push(heap, at, items[index] as I)) index++;
         } catch (error) {
           // The heap is exhausted: what is in belongs to the queue. The next call fails at once.
           if (index === from) throw error;
         }
-        return index - from;
       } finally {
         unlockMutex(heap, at + QUEUE.PUT_MUTEX);
       }
+      if (index > from) wake(heap, at + QUEUE.NOT_EMPTY, index - from);
+      return index - from;
     },
 
     take,

@@ -16,8 +16,8 @@ export type Store = {
   /** Encodes an item; place it, or `drop` it. */
   prepare(value: unknown, options?: PutOptions): Item;
   /**
-   * Puts items in from index `from` on while there is room: how many, FULL, or SHUT. Those that went in are the queue's,
-   * the others stay the caller's.
+   * Puts items in from index `from` on while there is room, and wakes who waits for them: how many, FULL, or SHUT. Those
+   * that went in are the queue's, the others stay the caller's.
    */
   place(heap: Heap, at: number, item: Item): number;
   placeMany(heap: Heap, at: number, items: readonly Item[], from: number): number;

@@ -12,8 +12,9 @@ import type { ExecutorRecord, Facts } from './executor-record.ts';
 import type { Future } from './future.ts';
 import type { Submitter } from './map.ts';
 import { nested } from './nested.ts';
+import type { Pool } from './pool.ts';
 import type { AnyFunction } from './pool-options.ts';
-import { type Pool, Submissions } from './submissions.ts';
+import { Submissions } from './submissions.ts';
 import { TaskRing } from './task-ring.ts';
 import type { Outcome } from './worker.ts';
 
@@ -102,6 +103,7 @@ export class SentExecutor extends Executor {
       nextFunction: () => record.nextFunction(),
       mustBeOpen: () => this.#mustBeOpen(),
       put: (task, priority) => this.#put(task, priority),
+      putAgain: (task, priority) => this.#ring.putAgain(task, priority),
       submitted: (future) => {
         nested.began(this.#ring.tasks, future);
         this.#wanted();
@@ -192,13 +194,8 @@ export class SentExecutor extends Executor {
   #died(ident: number, error: unknown): void {
     this.#missing.delete(ident);
     this.#submissions.workerDied(ident, error);
-    try {
-      this.#ring.addToken();
-      this.#submissions.putAgain();
-    } catch (error) {
-      // After shutdown: what is in is done all the same.
-      if (!(error instanceof ShutDown || error instanceof RuntimeError)) throw error;
-    }
+    this.#ring.addToken();
+    this.#submissions.putLost(ident);
     this.#wanted();
   }
 

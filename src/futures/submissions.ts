@@ -17,13 +17,15 @@ import {
   TASK_STATE,
 } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
-import { type ContextEntry, storesOf } from './context.ts';
+import { storesOf } from './context.ts';
 import { storeReason } from './crash.ts';
 import type { ExecutorStatistics, TaskOptions } from './executor.ts';
 import { collected, forgetAll, submitted as registry } from './forgotten.ts';
 import { Future, type FutureSource } from './future.ts';
+import { LostTasks } from './lost.ts';
 import type { Submitter } from './map.ts';
 import { detach, numbersFor, Outgoing, WANT } from './movings.ts';
+import type { Pool } from './pool.ts';
 import type { AnyFunction } from './pool-options.ts';
 import { forgetFunction, makeTask, type SentFunction, sendFunction, storedResult } from './task.ts';
 import { TaskTimes } from './task-times.ts';
@@ -40,40 +42,6 @@ const submitted = channel('telaio:task:submit');
 const ended = channel('telaio:task:end');
 const failed = channel('telaio:task:fail');
 
-/** The workers' side, as a thread that submits sees it. */
-export type Pool = {
-  /** What events and messages name. */
-  readonly executor: object;
-  /** Workers at most. */
-  readonly maxWorkers: number;
-  /** Each item of a `map` is to be a task of its own. */
-  readonly singly: boolean;
-  /** Storages whose stores go along with tasks. */
-  readonly context: readonly ContextEntry[] | undefined;
-  /** The number of the next function, which no other has; see `SentFunction`. */
-  nextFunction(): number;
-  /** Throws when it takes no more tasks. */
-  mustBeOpen(): void;
-  /** Puts a task in, which gets a count for it. */
-  put(task: number, priority: number): void;
-  /** There is one more task: a worker may be wanted. */
-  submitted(future: Future<unknown>): void;
-  /** Whether nothing can run any more. */
-  isBroken(): boolean;
-  /** What comes back that is no task's: the ident of a worker, and what is said of it. */
-  heard(ident: number, ok: boolean | null, value: unknown): void;
-  /** Whether there is a worker of this ident. */
-  lives(ident: number): boolean;
-  /** Has that worker look whether its task is to stop; with `force` ends it. */
-  reach(ident: number, force: boolean): void;
-  /** Throws where this thread is the one that the task waits for. */
-  mustNotBlock(): void;
-  /** For a thread that blocks: looks whether workers have died. */
-  look(): void;
-  /** Nothing is pending any more. */
-  idle(): void;
-};
-
 export class Submissions implements FutureSource {
   readonly outcomes = new Queue<Outcome>();
   readonly pending = new Map<number, Future<unknown>>();
@@ -88,12 +56,14 @@ export class Submissions implements FutureSource {
   readonly #times = new TaskTimes((future) => this.#expire(future));
   /** Tasks that run though their future is settled, by a timeout, a signal, or a cancellation by force; with their entries. */
   readonly #abandoned = new Map<number, number>();
+  readonly #lost: LostTasks;
   #pumping: AbortController | undefined;
   /** What was transferred, and the ports for it. */
   #outgoing: Outgoing | undefined;
 
   constructor(pool: Pool, sent: boolean) {
     this.#pool = pool;
+    this.#lost = new LostTasks(this.pending, pool);
     this.#reply = sent ? addressOf(this.outcomes) : 0;
     registry.register(this, this.kept);
   }
@@ -174,6 +144,7 @@ export class Submissions implements FutureSource {
       this.outcomes.blockUntilItem(Math.min(left, LIVENESS_MS));
       this.#times.look();
       this.#pool.look();
+      this.#lost.look();
     }
   }
 
@@ -248,11 +219,9 @@ export class Submissions implements FutureSource {
     return gone;
   }
 
-  /** Puts in again what nobody has begun. Twice does no harm: it runs once. */
-  putAgain(): void {
-    for (const [task, future] of this.pending) {
-      if (heap.load(task + TASK.STATE) === TASK_STATE.PENDING) this.#pool.put(task, future.options.priority ?? 0);
-    }
+  /** The worker `ident` is gone, or about to go: what it had taken and not begun goes in again. */
+  putLost(ident: number): void {
+    this.#lost.leftBy(ident);
   }
 
   /** Every task fails: nothing can run any more. */
@@ -403,7 +372,7 @@ export class Submissions implements FutureSource {
     const { task } = future;
     this.#times.again(future);
     heap.store(task + TASK.STATE, TASK_STATE.PENDING);
-    this.#pool.put(task, future.options.priority ?? 0);
+    this.#pool.putAgain(task, future.options.priority ?? 0);
     return true;
   }
 

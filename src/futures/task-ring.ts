@@ -42,12 +42,31 @@ export class TaskRing {
     for (let entry = this.ranked.tryGet(); entry !== undefined; entry = this.ranked.tryGet()) letGo(entry);
   }
 
+  /** Puts a task in again: also after `close`, since it was in before. */
+  putAgain(task: number, priority: number): void {
+    if (!this.#isRanking()) {
+      try {
+        this.tasks.putBlock(noteCounting(task));
+        return;
+      } catch (error) {
+        if (!(error instanceof ShutDown)) throw error;
+      }
+    }
+    this.ranked.putBlock(noteCounting(task), priority);
+    this.addToken();
+  }
+
   /**
    * A worker that died may have taken a token and left the task that it stood for: then the last task to come would wait
-   * for a token for ever. One too many does no harm.
+   * for a token for ever. One too many does no harm, and after `close` workers look for themselves.
    */
   addToken(): void {
-    if (this.#isRanking()) this.tasks.putSync(RANKED);
+    if (!this.#isRanking()) return;
+    try {
+      this.tasks.putSync(RANKED);
+    } catch (error) {
+      if (!(error instanceof ShutDown)) throw error;
+    }
   }
 
   /** Lets the workers go, once they have done what is in. */

@@ -30,9 +30,10 @@ import { ExecutorRecord } from './executor-record.ts';
 import { forgotten } from './forgotten.ts';
 import type { Future } from './future.ts';
 import type { Submitter } from './map.ts';
+import type { Pool } from './pool.ts';
 import { type AnyFunction, checkPoolOptions, type ThreadPoolOptions } from './pool-options.ts';
 import { CANCEL, END, receiveExecutor, WANTED } from './sent-executor.ts';
-import { type Pool, Submissions } from './submissions.ts';
+import { Submissions } from './submissions.ts';
 import { TaskRing } from './task-ring.ts';
 import { LEFT, type Outcome, serve, type WorkerOptions } from './worker.ts';
 
@@ -129,6 +130,7 @@ export class ThreadPoolExecutor extends Executor {
       nextFunction: () => this.#record?.nextFunction() ?? ++this.#functionCount,
       mustBeOpen: () => this.#mustBeOpen(),
       put: (task, priority) => this.#ring.put(task, priority),
+      putAgain: (task, priority) => this.#ring.putAgain(task, priority),
       submitted: () => this.#hireFor(this.#submissions.pending.size),
       isBroken: () => this.#broken !== undefined,
       heard: (ident, ok, value) => this.#heard(ident, ok, value),
@@ -253,7 +255,9 @@ export class ThreadPoolExecutor extends Executor {
   #died(ident: number, error: Error | undefined): void {
     this.#submissions.workerDied(ident, error);
     this.#tellSubmitters([-ident, null, error]);
-    if (!this.#broken && !this.#over) this.#findLost();
+    if (this.#broken) return;
+    this.#ring.addToken();
+    this.#submissions.putLost(ident);
   }
 
   /** Lets the workers go once there is nothing more to do, and nothing more can come. */
@@ -302,18 +306,6 @@ export class ThreadPoolExecutor extends Executor {
         return;
       }
     }
-  }
-
-  /**
-   * A worker that died between taking a task's address and beginning it leaves a task that nobody will run. So all that
-   * nobody has begun go in again, in their order. One that another worker has just taken may stand there twice: it runs
-   * once all the same.
-   */
-  #findLost(): void {
-    // What other threads have put in must stay there.
-    if (this.#record === undefined) this.#ring.empty();
-    else this.#ring.addToken();
-    this.#submissions.putAgain();
   }
 
   #break(message: string, cause: unknown): void {

@@ -166,12 +166,12 @@ async function runTasks(
       const running = runTask(task, outcomesOf(task, outcomes), tasksPerWorker > 1 || nested.waiting);
       if (running === undefined) letGo(entry);
       else await keep(running, entry, active, tasksPerWorker);
+      if (++served >= maxTasksPerWorker) {
+        await Promise.all(active);
+        return LEFT;
+      }
     } else {
       letGo(entry);
-    }
-    if (++served >= maxTasksPerWorker) {
-      await Promise.all(active);
-      return LEFT;
     }
   }
 }

@@ -124,6 +124,20 @@ describe('what workers keep and are told', () => {
     assert.equal(made.load(), new Set(seen.map(({ ident }) => ident)).size);
   });
 
+  check('maxTasksPerWorker counts what a worker ran, not what was cancelled before', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1, maxTasksPerWorker: 3 });
+    const [running, gate, open] = [new Event(), new Event(), new Event()];
+    open.set();
+    const first = pool.submit(promised.identAfter, running, gate);
+    await running.wait();
+    for (let n = 0; n < 10; n++) assert.equal(pool.submit(square, n).cancel(), true);
+    const others = Array.from({ length: 3 }, () => pool.submit(promised.identAfter, new Event(), open));
+    gate.set();
+    const [one, two, three, four] = await Promise.all([first, ...others]);
+    assert.deepEqual([two, three], [one, one]);
+    assert.notEqual(four, one);
+  });
+
   check('a task asks back through one queue and is answered through another', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     const [questions, answers] = [new Queue<string>(), new Queue<number>()];

@@ -1,0 +1,50 @@
+/**
+ * Tasks that a worker had taken when it died, and had not begun. What is neither in the ring nor in anybody's hands is lost:
+ * each of those has a count of the task's block, and what a dead isolate held is given back. (Tempting: to put in again all
+ * that nobody has begun, since each runs once only. With many tasks and many deaths the ring then fills with them.)
+ */
+import { BLOCK, heap, TASK, TASK_STATE } from '../memory/index.ts';
+import type { Future } from './future.ts';
+import type { Pool } from './pool.ts';
+
+/** One that has told of its own end is not gone at once: when it is looked for again, in milliseconds. */
+const AGAIN_MS = 1;
+
+export class LostTasks {
+  readonly #pending: ReadonlyMap<number, Future<unknown>>;
+  readonly #pool: Pool;
+  /** Workers that have died, as long as their isolates are there. */
+  readonly #leaving = new Set<number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(pending: ReadonlyMap<number, Future<unknown>>, pool: Pool) {
+    this.#pending = pending;
+    this.#pool = pool;
+  }
+
+  /** The worker `ident` is gone, or about to go. */
+  leftBy(ident: number): void {
+    this.#leaving.add(ident);
+    this.look();
+  }
+
+  /** Called by a timer, unless the thread blocks: then by whoever waits. */
+  look(): void {
+    if (this.#leaving.size === 0) return;
+    let gone = false;
+    for (const ident of this.#leaving) {
+      if (heap.descriptorOf(ident) === 0) gone = this.#leaving.delete(ident);
+    }
+    if (this.#leaving.size > 0) this.#timer ??= setTimeout(() => this.#again(), AGAIN_MS);
+    if (!gone) return;
+    for (const [task, future] of this.#pending) {
+      if (heap.load(task + TASK.STATE) !== TASK_STATE.PENDING || heap.load(task + BLOCK.COUNT) > 1) continue;
+      this.#pool.putAgain(task, future.options.priority ?? 0);
+    }
+  }
+
+  #again(): void {
+    this.#timer = undefined;
+    this.look();
+  }
+}

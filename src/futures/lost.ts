@@ -1,6 +1,6 @@
 /**
  * Tasks that a worker had taken when it died, and had not begun. What is neither in the ring nor in anybody's hands is lost:
- * each of those has a count of the task's block, and what a dead isolate held is given back. (Tempting: to put in again all
+ * each of those has a count of the task's block, and what a dead isolate held is given back by the reaper. (Tempting: to put in again all
  * that nobody has begun, since each runs once only. With many tasks and many deaths the ring then fills with them.)
  */
 import { BLOCK, heap, TASK, TASK_STATE } from '../memory/index.ts';
@@ -13,7 +13,7 @@ const AGAIN_MS = 1;
 export class LostTasks {
   readonly #pending: ReadonlyMap<number, Future<unknown>>;
   readonly #pool: Pool;
-  /** Workers that have died, as long as their isolates are there. */
+  /** Workers that have died, until what their isolates held is given back. */
   readonly #leaving = new Set<number>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -33,10 +33,14 @@ export class LostTasks {
     if (this.#leaving.size === 0) return;
     let gone = false;
     for (const ident of this.#leaving) {
-      if (heap.descriptorOf(ident) === 0) gone = this.#leaving.delete(ident);
+      if (heap.isReaped(ident)) gone = this.#leaving.delete(ident);
     }
     if (this.#leaving.size > 0) this.#timer ??= setTimeout(() => this.#again(), AGAIN_MS);
-    if (!gone) return;
+    if (gone) this.find();
+  }
+
+  /** Looks through all that is pending. */
+  find(): void {
     for (const [task, future] of this.#pending) {
       if (heap.load(task + TASK.STATE) !== TASK_STATE.PENDING || heap.load(task + BLOCK.COUNT) > 1) continue;
       this.#pool.putAgain(task, future.options.priority ?? 0);

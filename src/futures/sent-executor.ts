@@ -103,7 +103,10 @@ export class SentExecutor extends Executor {
       nextFunction: () => record.nextFunction(),
       mustBeOpen: () => this.#mustBeOpen(),
       put: (task, priority) => this.#put(task, priority),
-      putAgain: (task, priority) => this.#ring.putAgain(task, priority),
+      putAgain: (task, priority) => {
+        this.#ring.putAgain(task, priority);
+        this.#wanted();
+      },
       submitted: (future) => {
         nested.began(this.#ring.tasks, future);
         this.#wanted();
@@ -193,6 +196,7 @@ export class SentExecutor extends Executor {
   /** A worker died, and this is what the tasks that it ran fail with; or, for a worker that was ended, begin anew. */
   #died(ident: number, error: unknown): void {
     this.#missing.delete(ident);
+    this.#enoughUntil = 0;
     this.#submissions.workerDied(ident, error);
     this.#ring.addToken();
     this.#submissions.putLost(ident);
@@ -221,6 +225,7 @@ export class SentExecutor extends Executor {
       const text = `The task's worker died: a thread of ${this.#facts.text}.`;
       this.#died(ident, ended ? undefined : new WorkerCrashedError(text));
     }
+    this.#submissions.putLostWhenStill();
     this.#wanted();
   }
 }

@@ -34,6 +34,8 @@ import type { ChunkOutcome, Outcome } from './worker.ts';
 
 /** How long `resultSync` sleeps before it looks whether a worker has died, in milliseconds. */
 const LIVENESS_MS = 50;
+/** Outcomes that are taken under one lock. */
+const MOST_AT_ONCE = 256;
 const SPENT =
   'The worker was ended for the sake of another task, and what was transferred with this one is gone with it.';
 
@@ -57,6 +59,9 @@ export class Submissions implements FutureSource {
   /** Tasks that run though their future is settled, by a timeout, a signal, or a cancellation by force; with their entries. */
   readonly #abandoned = new Map<number, number>();
   readonly #lost: LostTasks;
+  #endedAtLook = 0;
+  #batch: Outcome[] = [];
+  #taken = 0;
   #pumping: AbortController | undefined;
   /** What was transferred, and the ports for it. */
   #outgoing: Outgoing | undefined;
@@ -175,7 +180,7 @@ export class Submissions implements FutureSource {
   }
 
   drain(): void {
-    for (let outcome = this.outcomes.tryGet(); outcome !== undefined; outcome = this.outcomes.tryGet()) {
+    for (let outcome = this.#nextOutcome(); outcome !== undefined; outcome = this.#nextOutcome()) {
       if (typeof outcome === 'number') {
         this.#settleStored(outcome);
         continue;
@@ -201,7 +206,7 @@ export class Submissions implements FutureSource {
     }
     for (const [task, future] of [...this.pending]) {
       // What runs when one of them is settled may have withdrawn others.
-      if (future.entry === 0 || heap.load(task + TASK.STATE) !== ident) continue;
+      if (this.pending.get(task) !== future || heap.load(task + TASK.STATE) !== ident) continue;
       if (error === undefined && !this.#isSpent(task)) {
         this.#times.again(future);
         heap.store(task + TASK.STATE, TASK_STATE.PENDING);
@@ -224,10 +229,18 @@ export class Submissions implements FutureSource {
     this.#lost.leftBy(ident);
   }
 
+  /** For a thread whose maker may be blocked, and tell of no death: looks for what is lost when nothing has ended of late. */
+  putLostWhenStill(): void {
+    const { done, failed, cancelled } = this.counts;
+    const ended = done + failed + cancelled;
+    if (ended === this.#endedAtLook) this.#lost.find();
+    this.#endedAtLook = ended;
+  }
+
   /** Every task fails: nothing can run any more. */
   failAll(error: unknown): void {
     for (const [task, future] of [...this.pending]) {
-      if (future.entry === 0) continue;
+      if (this.pending.get(task) !== future) continue;
       heap.cas(task + TASK.STATE, TASK_STATE.PENDING, TASK_STATE.CANCELLED);
       this.#settle(future, false, error);
     }
@@ -263,6 +276,19 @@ export class Submissions implements FutureSource {
     return (heap.load(task + TASK.FLAGS) & TASK_FLAG.MOVED) !== 0 && !this.#outgoing?.has(task);
   }
 
+  /** From what was taken at once. Whoever is told of an outcome may block for the next: it goes on where this one stopped. */
+  #nextOutcome(): Outcome | undefined {
+    if (this.#taken === this.#batch.length) {
+      this.#batch = this.outcomes.tryGetMany(MOST_AT_ONCE);
+      this.#taken = 0;
+      if (this.#batch.length === 0) return undefined;
+    }
+    const outcome = this.#batch[this.#taken];
+    // Nobody's value stays because it was taken along with others.
+    this.#batch[this.#taken++] = 0;
+    return outcome;
+  }
+
   /** Encodes a function. One that captures nothing is the same each time, and kept; else (`keep` apart) it has no number. */
   #send(fn: AnyFunction, keep = false): SentFunction {
     const sent = sendFunction(this.#pool.nextFunction(), fn);
@@ -291,8 +317,8 @@ export class Submissions implements FutureSource {
       this.#pool.put(task, options?.priority ?? 0);
       this.#pool.submitted(future);
     } catch (error) {
-      this.withdraw(future);
-      throw error;
+      // Unless a worker was faster: then it is in.
+      if (this.withdraw(future)) throw error;
     }
     if (!this.#pumping) void this.#pump();
   }
@@ -394,8 +420,10 @@ export class Submissions implements FutureSource {
   #abandon(future: Future<unknown>, as: 'failed' | 'cancelled'): void {
     this.counts[as]++;
     this.#times.ended(future, false);
-    this.pending.delete(future.task);
-    this.#abandoned.set(future.task, future.entry);
+    const { task, entry } = future;
+    this.pending.delete(task);
+    this.#abandoned.set(task, entry);
+    future.entry = 0;
     queueMicrotask(() => this.#afterOutcome());
   }
 

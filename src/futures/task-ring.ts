@@ -91,8 +91,23 @@ export class TaskRing {
     } catch (error) {
       if (!(error instanceof ShutDown)) throw error;
     }
-    for (const entry of waiting) this.ranked.putBlock(entry, 0);
+    let failure: unknown;
+    for (const [index, entry] of waiting.entries()) {
+      const kept = noteCounting(heap.i32[entry]);
+      try {
+        this.ranked.putBlock(entry, 0);
+        letGo(kept);
+      } catch (error) {
+        // No room in the heap; but there is in the ring, where they were.
+        failure = error;
+        const rest = [kept, ...waiting.slice(index + 1)];
+        for (const one of rest) this.tasks.putBlock(one);
+        tokens -= rest.length;
+        break;
+      }
+    }
     // When it is shut down in between, workers find what has no token before they leave.
     for (; tokens > 0; tokens--) this.tasks.putSync(RANKED);
+    if (failure !== undefined) throw failure;
   }
 }

@@ -43,8 +43,10 @@ export class TaskTimes {
 
   /** The task has ended, in whatever way. */
   ended(future: AnyFuture, ran: boolean): void {
-    clearTimeout(this.#timers.get(future));
-    this.#timers.delete(future);
+    if (this.#timers.size > 0) {
+      clearTimeout(this.#timers.get(future));
+      this.#timers.delete(future);
+    }
     if (!ran || future.submitted === 0) return;
     const started = heap.f64[(future.task + TASK.STARTED) >> 1];
     const ended = heap.f64[(future.task + TASK.ENDED) >> 1];

@@ -145,6 +145,7 @@ async function runTasks(
           await Promise.all(active);
           return LEFT;
         }
+        await new Promise((resolve) => setImmediate(resolve));
       } else {
         if (!(error instanceof Empty)) throw error;
         if (active.size === 0) idle += LIVENESS_MS;

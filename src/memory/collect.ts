@@ -25,7 +25,7 @@ export async function collectGarbage(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Others may do the same at that very moment: then once more, and rather not at all than for ever. */
+/** Another thread may take the flag back before the context is made: then once more, and rather not at all than for ever. */
 const MOST_TRIES = 5;
 
 function findGc(): (() => void) | undefined {
@@ -33,7 +33,7 @@ function findGc(): (() => void) | undefined {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     setFlagsFromString('--expose-gc');
     const found = runInNewContext('globalThis.gc') as (() => void) | undefined;
-    // The program's own contexts stay as they would be.
+    // The program's own contexts stay as they would be, but for one that another thread makes at this very moment.
     setFlagsFromString('--no-expose-gc');
     if (found !== undefined) return found;
   }

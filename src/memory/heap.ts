@@ -121,6 +121,17 @@ export class Heap extends ThreadMemory {
     return this.load(at + ISOLATE.IDENT) === ident && this.load(at + ISOLATE.STATE) === ISOLATE_STATE.LIVE ? at : 0;
   }
 
+  /**
+   * Whether the isolate in which the thread `ident` ran is gone, and all that it held given back. It may outlive the ident,
+   * which a thread that has told of its end has no more; a later isolate in its place has a later number.
+   */
+  isReaped(ident: number): boolean {
+    const at = this.isolates + (ident & (MAX_ISOLATES - 1)) * ISOLATE.WORDS;
+    if (this.load(at + ISOLATE.STATE) === ISOLATE_STATE.FREE) return true;
+    const later = ((this.load(at + ISOLATE.EPOCH) >>> ISOLATE_BITS) - (ident >>> ISOLATE_BITS)) & 0xfffff;
+    return later > 0 && later < 0x80000;
+  }
+
   /** A block with room for `words` of payload, of count 1; its payload holds whatever was there before. */
   allocate(kind: Kind, words: number, purpose = kindNames[kind]): number {
     const bytes = (BLOCK.PAYLOAD + words) * WORD_BYTES;

@@ -10,7 +10,7 @@ import { PAGE_BYTES, PAGE_WORDS, SUPER } from './layout.ts';
 import type { ThreadMemory } from './thread-memory.ts';
 
 const LARGEST_PROPOSAL = 7 * 2 ** 30;
-/** The heap has grown by a step when it takes an eighth more than at the last one, and so many pages more at least. */
+/** The heap has grown by a step when it takes an eighth more than ever before, and so many pages more at least. */
 const GROWTH = 1 / 8;
 const GROWTH_PAGES = 2 ** 20 / PAGE_BYTES;
 /** Below this it is not worth anybody's time. */
@@ -52,20 +52,14 @@ export class Pages {
     const first = address / PAGE_WORDS;
     this.#memory.i32[this.table + first] = 0;
     this.#clear(first, run);
-    const used = this.#memory.add(SUPER.PAGES_USED, -run) - run;
-    // What has shrunk may grow again.
-    if (2 * used < this.#memory.load(SUPER.NEXT_GROWTH)) this.#setNextGrowth(used);
+    this.#memory.add(SUPER.PAGES_USED, -run);
     if (first < this.#memory.load(SUPER.PAGE_HINT)) this.#memory.store(SUPER.PAGE_HINT, first);
   }
 
+  /** Never back again: pages that were used once are the process's, and large blocks come and go. */
   #grown(used: number): void {
-    this.#setNextGrowth(used);
+    this.#memory.store(SUPER.NEXT_GROWTH, used + Math.max(GROWTH_PAGES, Math.ceil(used * GROWTH)));
     this.#memory.add(SUPER.GROWTHS, 1);
-  }
-
-  #setNextGrowth(used: number): void {
-    const next = used + Math.max(GROWTH_PAGES, Math.ceil(used * GROWTH));
-    this.#memory.store(SUPER.NEXT_GROWTH, Math.max(next, FIRST_GROWTH_PAGES));
   }
 
   #search(from: number, run: number): number | undefined {

@@ -38,6 +38,9 @@ import { FULL, SHUT, type Store, wakeAll } from './store.ts';
 /** So many items at most under one lock: others wait. */
 const MOST_AT_ONCE = 256;
 
+/** One put in so many wakes a consumer that sleeps, whatever the counts say. */
+const SPARE = 64;
+
 export const ring: Store = {
   kind: KIND.QUEUE,
 
@@ -193,7 +196,8 @@ function sleepersFor(heap: Heap, at: number, count: number, items: number): numb
   if (((count - heap.load(at + QUEUE.GET_COUNT)) | 0) <= 0) i32[at + QUEUE.TO_WAKE] = asleep;
   const woken = Math.min(items, i32[at + QUEUE.TO_WAKE]);
   i32[at + QUEUE.TO_WAKE] -= woken;
-  return woken;
+  // Now and then one too many: a producer may have died between putting its item and waking somebody for it.
+  return woken === 0 && (count & (SPARE - 1)) + items >= SPARE ? 1 : woken;
 }
 
 /** Whether `count` items ever put are as many as the bound allows. Under PUT_MUTEX. */

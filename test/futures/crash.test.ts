@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { type Future, ThreadPoolExecutor, WorkerCrashedError } from '../../src/futures/index.ts';
-import { heap } from '../../src/memory/index.ts';
+import { addressOf, BLOCK, heap } from '../../src/memory/index.ts';
 import { Event, enumerate, Lock, setExceptHook } from '../../src/threading/index.ts';
 import { check, rounds } from '../support/check.ts';
 import { turns, until } from '../support/threads.ts';
+import { dieLater, failOnceSet, sayAndAwait } from './fixtures/dying.ts';
 import * as tasks from './fixtures/tasks.ts';
 
 const workersOf = (prefix: string) => enumerate().filter(({ name }) => name.startsWith(`${prefix}_`));
@@ -202,4 +203,53 @@ describe('terminated from outside', () => {
     for (let index = 0; index < rounds(6, 300); index++) await round();
     assert.ok(heap.usedBytes() - used <= 2 ** 20, `grew by ${heap.usedBytes() - used} bytes`);
   });
+});
+
+describe('a worker that dies with a task in hand, of which it has not begun', () => {
+  // It takes the next task, and gives the event loop its turn before it begins it.
+  for (const how of ['exit 1', 'exit 0', 'throw'] as const) {
+    for (const locks of [0, 500]) {
+      check(`${how}, holding ${locks} locks: another runs the task`, async () => {
+        setExceptHook(() => {});
+        await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+        for (let round = 0; round < rounds(8, 200); round++) {
+          const last = pool.submit(dieLater, how, locks);
+          const next = pool.submit(tasks.square, round);
+          // It may die before it has told that it ended well.
+          await last.exception();
+          const left = await next.exception({ timeout: 10_000 });
+          // Or in the middle of the next one: then that fails.
+          assert.ok(left === undefined || left instanceof WorkerCrashedError, String(left));
+        }
+      });
+    }
+  }
+});
+
+check('a callback that aborts another task while both are failed: each ends once', async () => {
+  const broken = new Event();
+  const pool = new ThreadPoolExecutor({
+    maxWorkers: 3,
+    tasksPerWorker: 2,
+    initializer: failOnceSet,
+    initArgs: [broken],
+  });
+  const [controller, gate, running] = [new AbortController(), new Event(), new Event()];
+  const first = pool.submit(sayAndAwait, running, gate);
+  const second = pool.with({ signal: controller.signal }).submit(sayAndAwait, new Event(), gate);
+  await running.wait();
+  await until(() => second.running());
+  first.addDoneCallback(() => controller.abort(new RangeError('with the other')));
+  broken.set();
+  // Wants a third worker, which breaks the executor.
+  const third = pool.submit(tasks.square, 3);
+  for (const future of [first, second, third]) assert.ok((await future.exception()) instanceof Error);
+  gate.set();
+  const { done, failed, cancelled, queued, running: still } = pool.statistics();
+  assert.deepEqual([done, failed, cancelled, queued, still], [0, 2, 1, 0, 0]);
+  await pool.shutdown();
+  // No entry of the holdings was given back twice: then two of these would share one.
+  const events = Array.from({ length: 600 }, () => new Event());
+  for (const event of events.splice(0, 300)) event[Symbol.dispose]();
+  for (const event of events) assert.equal(heap.load(addressOf(event) + BLOCK.COUNT), 1);
 });

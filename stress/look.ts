@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { heap } from '../src/memory/index.ts';
-import { type Census, census, heldBytes } from '../test/shared/census.ts';
+import { type Census, census, heldBytes } from '../test/support/census.ts';
 
 export type Look = { heapBytes: number; heldBytes: number; held: Census; resident: number };
 

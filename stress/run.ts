@@ -9,7 +9,7 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { heap } from '../src/memory/index.ts';
 import { setExceptHook } from '../src/threading/index.ts';
-import { grown } from '../test/shared/census.ts';
+import { grown } from '../test/support/census.ts';
 import { whoWaits } from '../test/support/isolates.ts';
 import { bytes, type Look, look } from './look.ts';
 import { Random } from './random.ts';
@@ -31,7 +31,7 @@ const LOOK_MS = 5_000;
  * keeps some free ones, so the greatest need so far counts.
  */
 const HELD_GROWTH = 2 ** 20;
-const HEAP_GROWTH = 8 * 2 ** 20;
+const HEAP_GROWTH = 4 * 2 ** 20;
 const RESIDENT_GROWTH = 200 * 2 ** 20;
 
 type TimedLook = Look & { at: number };

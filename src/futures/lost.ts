@@ -1,7 +1,8 @@
 /**
- * Tasks that a worker had taken when it died, and had not begun. What is neither in the ring nor in anybody's hands is lost:
- * each of those has a count of the task's block, and what a dead isolate held is given back by the reaper. (Tempting: to put in again all
- * that nobody has begun, since each runs once only. With many tasks and many deaths the ring then fills with them.)
+ * Tasks that a worker had taken when it died, and had not begun. What is neither in the ring nor in anybody's hands is
+ * lost: each of those has a count of the task's block, and what a dead isolate held is given back by the reaper.
+ * (Tempting: to put in again all that nobody has begun, since each runs once only. With many tasks and many deaths the
+ * ring then fills with them.)
  */
 import { BLOCK, heap, TASK, TASK_STATE } from '../memory/index.ts';
 import type { Future } from './future.ts';

@@ -1,19 +1,25 @@
 /**
  * Garbage that holds shared objects. V8 collects when its own heap is full, and knows nothing of what its small wrappers
- * hold in ours: an isolate that runs one short thread after another may go for minutes without it. So whenever the shared
- * heap has grown by a step (pages.ts), each isolate collects once, in between two threads, or when it has no task.
+ * hold in ours: an isolate that runs one short thread after another may go for minutes without it. So each isolate
+ * collects, in between two threads or when it has no task: once whenever the shared heap has grown by a step (pages.ts),
+ * and when it has come to hold many more records itself.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { SUPER } from './layout.ts';
+import { countNoted } from './objects.ts';
 import { heap } from './thread-heap.ts';
 
-/** The growth up to which this isolate has collected; a new one has no garbage. */
+/** So many more than after the last collection, and half as many again: those that live must not be gone through for ever. */
+const MANY = 1_000;
+
+/** The growth up to which this isolate has collected, and what it held then; a new one has no garbage. */
 let collected = heap.load(SUPER.GROWTHS);
+let left = 0;
 let gc: (() => void) | undefined;
 
 export function isCollectionDue(): boolean {
-  return heap.load(SUPER.GROWTHS) !== collected;
+  return heap.load(SUPER.GROWTHS) !== collected || countNoted() > left * 1.5 + MANY;
 }
 
 /** Takes some ten milliseconds in a small isolate. What was held by garbage is given back when it resolves. */
@@ -23,6 +29,7 @@ export async function collectGarbage(): Promise<void> {
   gc?.();
   // Finalizers run in a turn of the event loop.
   await new Promise((resolve) => setImmediate(resolve));
+  left = countNoted();
 }
 
 /** Another thread may take the flag back before the context is made: then once more, and rather not at all than for ever. */

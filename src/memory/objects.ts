@@ -280,6 +280,7 @@ export function losesPrivates(cls: object): boolean {
 
 /* Holdings. A slot is the index of a word in the heap: the entry that holds the address. */
 
+let entries = 0;
 const free: number[] = [];
 const collector = new FinalizationRegistry<number>((slot) => {
   const address = threadHeap.i32[slot];
@@ -415,12 +416,18 @@ export function letGo(slot: number): void {
   free.push(slot);
 }
 
+/** How many entries of the holdings are in use. */
+export function countNoted(): number {
+  return entries - free.length;
+}
+
 function grow(): void {
   const heap = threadHeap;
   const chunk = heap.allocate(KIND.HOLDINGS, HOLDINGS.WORDS - HOLDINGS.NEXT);
   heap.i32.fill(0, chunk + HOLDINGS.NEXT, chunk + HOLDINGS.WORDS);
   heap.i32[chunk + HOLDINGS.NEXT] = heap.i32[heap.descriptor + ISOLATE.HOLDINGS];
   heap.store(heap.descriptor + ISOLATE.HOLDINGS, chunk);
+  entries += HOLDINGS.PER_CHUNK;
   for (let entry = HOLDINGS.PER_CHUNK - 1; entry >= 0; entry--) free.push(chunk + HOLDINGS.ENTRIES + entry);
 }
 

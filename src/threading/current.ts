@@ -1,7 +1,7 @@
 /** Who runs here: the current thread, the main one, all of them. */
 import { addressOf, heap, ISOLATE, SUPER, THREAD, wrap, wrapCounting } from '../memory/index.ts';
 import { liveRecords } from './record.ts';
-import { foreignThread, type Thread } from './thread.ts';
+import { foreignThread, Thread } from './thread.ts';
 
 type AnyThread = Thread<never[], unknown>;
 
@@ -9,7 +9,17 @@ type AnyThread = Thread<never[], unknown>;
 export function currentThread(): AnyThread {
   const address = heap.load(heap.descriptor + ISOLATE.THREAD);
   if (address === 0) return adoptThisIsolate();
-  return wrapCounting(heap, address) as AnyThread;
+  // Not one that was disposed.
+  if (!(current instanceof Thread)) current = wrapCounting(heap, address) as AnyThread;
+  return current;
+}
+
+/** Kept from the first call to the thread's end, with what its code has written on it. */
+let current: AnyThread | undefined;
+
+/** @internal The thread that ran here has ended. */
+export function forgetCurrentThread(): void {
+  current = undefined;
 }
 
 /** Gives an isolate that the library did not start a thread object of its own. */

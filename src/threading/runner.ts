@@ -12,7 +12,9 @@ import {
   ISOLATE,
   isCollectionDue,
   KIND,
+  letGo,
   loadValue,
+  note,
   storeValue,
   sweepLingering,
   THREAD,
@@ -20,16 +22,21 @@ import {
   THREAD_OUTCOME,
   THREAD_STATE,
   wake,
-  wrap,
 } from '../memory/index.ts';
+import { currentThread, forgetCurrentThread } from './current.ts';
 import { prepareHook, reportException } from './except-hook.ts';
 import { setKernelName } from './kernel-name.ts';
 import { settling } from './nursery.ts';
-import { finish } from './record.ts';
-import { awaitsInterrupt, forgetSignal, type Payload, type Thread } from './thread.ts';
+import { finish, nameOf } from './record.ts';
+import { awaitsInterrupt, forgetSignal, type Payload } from './thread.ts';
 
-/** The thread that runs here, from its first line to its last. */
-let running: { record: number; thread: Thread; text: string } | undefined;
+/**
+ * The thread that runs here, from its first line to its last. Tempting and wrong: with its `Thread` object, which many
+ * never ask for; V8 is in no hurry to collect those of an isolate that runs one short thread after another.
+ */
+let running: { record: number; text: string } | undefined;
+/** Of the holdings: keeps the record of the thread that runs, or ran, here. */
+let entry = 0;
 
 /** Runs the thread of this record to its end. Takes over one count of the record. */
 export async function runThread(record: number): Promise<void> {
@@ -41,14 +48,14 @@ export async function runThread(record: number): Promise<void> {
   heap.store(descriptor + ISOLATE.THREAD, record);
   i32[record + THREAD.IDENT] = heap.ident;
   i32[record + THREAD.NATIVE_ID] = i32[descriptor + ISOLATE.NATIVE_ID];
-  const thread = wrap(heap, record) as unknown as Thread;
-  running = { record, thread, text: 'its target' };
-  tellKernel(thread, i32[record + THREAD.NUMBER] === 0);
+  entry = note(record);
+  running = { record, text: 'its target' };
+  tellKernel(record);
   heap.store(record + THREAD.STATE, THREAD_STATE.RUNNING);
   wake(heap, record + THREAD.SPOT, Infinity);
   if (heap.load(record + THREAD.FLAGS) & THREAD_FLAG.TERMINATE) {
     // Somebody wanted that: no report.
-    end(THREAD_OUTCOME.ERROR, new WorkerCrashedError(`${thread.name} was terminated before it ran.`));
+    end(THREAD_OUTCOME.ERROR, new WorkerCrashedError(`${nameOf(heap, record)} was terminated before it ran.`));
     return;
   }
   try {
@@ -116,8 +123,9 @@ function abandonOwned(): void {
 let toldKernel = false;
 
 /** Only names that somebody gave, and the one after such a name: it takes longer than all else at a start. */
-function tellKernel(thread: Thread, given: boolean): void {
-  if (given || toldKernel) setKernelName(thread.nativeId ?? 0, thread.name);
+function tellKernel(record: number): void {
+  const given = heap.i32[record + THREAD.NUMBER] === 0;
+  if (given || toldKernel) setKernelName(heap.i32[record + THREAD.NATIVE_ID], nameOf(heap, record));
   toldKernel = given;
 }
 
@@ -126,9 +134,9 @@ function storeResult(value: unknown): number {
   try {
     return storeValue(value);
   } catch (cause) {
-    const { thread, text } = running!;
+    const { record, text } = running!;
     throw new CloneError(
-      `The result of ${thread.name}, ${text}, can't be sent back: ${(cause as Error).message}`,
+      `The result of ${nameOf(heap, record)}, ${text}, can't be sent back: ${(cause as Error).message}`,
       undefined,
       { cause },
     );
@@ -140,7 +148,7 @@ export function endUnsettled(): void {
   if (!running || awaitsInterrupt()) return;
   fail(
     new RuntimeError(
-      `${running.thread.name} can't end: the promise of ${running.text} waits for something that nothing in its event loop will ever bring. ` +
+      `${nameOf(heap, running.record)} can't end: the promise of ${running.text} waits for something that nothing in its event loop will ever bring. ` +
         'Await what settles, or keep a timer or handle for what will.',
     ),
   );
@@ -171,7 +179,7 @@ async function runTarget(run: { record: number; text: string }): Promise<unknown
 /** The thread that runs here ends with an error: it is reported, and the others are told. */
 export function fail(error: unknown): void {
   if (!running) return;
-  reportException({ error, thread: running.thread as never, target: running.text });
+  reportException({ error, thread: currentThread(), target: running.text });
   end(THREAD_OUTCOME.ERROR, error);
 }
 
@@ -192,7 +200,7 @@ export function endByExit(code: number): void {
   end(
     THREAD_OUTCOME.ERROR,
     new WorkerCrashedError(
-      `${running.thread.name} ended itself by process.exit(${code}), running ${running.text}.`,
+      `${nameOf(heap, running.record)} ended itself by process.exit(${code}), running ${running.text}.`,
       undefined,
       { exitCode: code },
     ),
@@ -235,6 +243,8 @@ const MOST_TURNS = 100;
 export async function mayBeReused(record: number): Promise<boolean> {
   const flags = heap.load(record + THREAD.FLAGS);
   heap.store(heap.descriptor + ISOLATE.THREAD, 0);
+  forgetCurrentThread();
+  letGo(entry);
   if (flags & THREAD_FLAG.TERMINATE) return false;
   if (isCollectionDue()) await collectGarbage();
   let left: string[] = [];

@@ -11,10 +11,12 @@ import {
   defineVariant,
   HEAP,
   KIND,
+  LET_GO,
   SharedObject,
   THREAD,
   THREAD_FLAG,
   wrapCounting,
+  wrapperAt,
 } from '../memory/index.ts';
 import { Event } from '../sync/index.ts';
 import { PAYLOAD, type Payload, Thread } from './thread.ts';
@@ -70,14 +72,13 @@ export class Timer<A extends any[] = [], R = unknown> extends Thread<A, R | unde
 
   /** Ends the waiting: its function will not be called. From any thread; without effect once that runs. */
   cancel(): void {
-    this.finished.set();
+    useFinished(this as never, (finished) => finished.set());
   }
 
   /** Waits, then calls the function. A subclass may do otherwise: `while (!this.finished.waitSync({ timeout })) …`. */
   protected override run(): R | undefined | Promise<R | undefined> {
-    const { finished, function: fn, args } = this;
-    if (finished.waitSync({ timeout: this.interval })) return undefined;
-    return callThenSet(() => fn!(...args!), finished);
+    if (useFinished(this as never, (finished) => finished.waitSync({ timeout: this.interval }))) return undefined;
+    return callThenSet(this as never, () => this.function!(...this.args!));
   }
 
   /** @internal */
@@ -100,10 +101,23 @@ export class Timer<A extends any[] = [], R = unknown> extends Thread<A, R | unde
   }
 }
 
-/** Not a private method: a wrapper made where the timer arrives has none. */
-async function callThenSet<R>(call: () => R | Promise<R>, finished: Event): Promise<R> {
+/* Not private methods: a wrapper made where the timer arrives has none. */
+
+/** A wrapper that nobody else has seen is given back at once. */
+function useFinished<T>(timer: Timer, use: (finished: Event) => T): T {
+  const address = timer[HEAP].i32[timer[AT] + THREAD.FINISHED];
+  const seen = wrapperAt(address) !== undefined;
+  const { finished } = timer;
+  try {
+    return use(finished);
+  } finally {
+    if (!seen) finished[LET_GO]();
+  }
+}
+
+async function callThenSet<R>(timer: Timer, call: () => R | Promise<R>): Promise<R> {
   const result = await call();
-  finished.set();
+  useFinished(timer, (finished) => finished.set());
   return result;
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { heap } from '../../src/memory/index.ts';
 import { Atomic, any, i32, ref, Shared, SharedList, SharedMap, text, Value } from '../../src/shared/index.ts';
 import { Lock, Semaphore, Thread } from '../../src/threading/index.ts';
-import { census, grown, type KindName } from '../../test/shared/census.ts';
+import { census, grown, type KindName } from '../../test/support/census.ts';
 import { look } from '../look.ts';
 import { Random } from '../random.ts';
 import type { Scenario } from '../scenario.ts';

@@ -4,9 +4,9 @@ import { addressOf, BLOCK, heap } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
 import { SharedList, SharedMap } from '../../src/shared/index.ts';
 import { Event, Lock } from '../../src/sync/index.ts';
+import { census, grown } from '../support/census.ts';
 import { check, rounds } from '../support/check.ts';
 import { type TestThread, threadsOf, until } from '../support/threads.ts';
-import { census, grown } from '../support/census.ts';
 import { belongs, isTagged, type Places, Shelf, tagged, valueFor } from './fixtures/roles.ts';
 
 const start = threadsOf(new URL('./fixtures/roles.ts', import.meta.url));

@@ -1,4 +1,4 @@
-export { defineLookout, FIRST_LOOK_MS, type Look, unbroken } from './blocked.ts';
+export { defineLookout, FIRST_LOOK_MS, type Look, now, unbroken } from './blocked.ts';
 export { collectGarbage, isCollectionDue } from './collect.ts';
 export { releaseAll } from './contents.ts';
 export { deadlineOf, type SyncWaitOptions, type WaitOptions } from './deadline.ts';
@@ -70,8 +70,11 @@ export {
   park,
   parkOnWord,
   parkSync,
+  parkUntilPosted,
+  postedHere,
   releaseLoop,
   rouse,
+  tellPosted,
   threadEnded,
   unpark,
   waitingAt,

@@ -145,6 +145,10 @@ export const ISOLATE = {
   /** A page that the owner cuts into free blocks, and a batch of them that it passes on: else 0. For the reaper. */
   CUTTING: 20,
   PASSING: 21,
+  /** Counts up when something was posted to the isolate that it may block for; see `parkUntilPosted`. */
+  POSTED: 22,
+  /** The queue in whose LOOKING it is counted, or 0. */
+  LOOKING: 23,
   /** Free blocks kept by the owner: head and count for each class. */
   CACHES: 32,
   WORDS: 256,
@@ -227,6 +231,7 @@ export const KIND = {
   RWLOCK: 36,
   READERS: 37,
   EXECUTOR: 38,
+  FUNCTION: 39,
 } as const;
 export type Kind = (typeof KIND)[keyof typeof KIND];
 
@@ -351,6 +356,8 @@ export const QUEUE = {
   NEXT_NUMBER: 20,
   /** How many of the consumers that slept when the ring was last empty no item has been put for; under PUT_MUTEX. */
   TO_WAKE: 22,
+  /** When a sleeping consumer was last called for an item, in milliseconds since the epoch, an f64. */
+  CALLED_AT: 24,
 
   GET_MUTEX: 32,
   /** Items ever taken, modulo 2^32; stored under GET_MUTEX: gives their room back. */
@@ -360,6 +367,8 @@ export const QUEUE = {
   /** What the taking of an item is about to make of HEAD and GET_COUNT; under GET_MUTEX, for who finds the taker dead. */
   NEXT_HEAD: 35,
   NEXT_GET_COUNT: 36,
+  /** How many consumers look on awake before they sleep: nobody need be woken for as many items. */
+  LOOKING: 37,
 
   /** Consumers park here. */
   NOT_EMPTY: 48,

@@ -30,7 +30,7 @@ import { ThreadEndedError } from '../errors.ts';
 import { announce, dropPlace, FIRST_LOOK_MS, type Look, loopWaits, now, wantedLookout } from './blocked.ts';
 import { deadlineOf, type WaitOptions } from './deadline.ts';
 import type { Heap } from './heap.ts';
-import { ASYNC_WAITS, ISOLATE, KIND, MAX_ISOLATES, PARKED, SPOT } from './layout.ts';
+import { ASYNC_WAITS, ISOLATE, KIND, MAX_ISOLATES, PARKED, QUEUE, SPOT } from './layout.ts';
 import { pause } from './thread-memory.ts';
 
 /**
@@ -104,6 +104,28 @@ export function wakeWord(heap: Heap, word: number, value: number): void {
   heap.notify(word, Infinity);
 }
 
+/** How often something was posted to this isolate that it may block for. */
+export function postedHere(heap: Heap): number {
+  return heap.load(heap.descriptor + ISOLATE.POSTED);
+}
+
+/** Blocks until something more was posted; so many milliseconds at most, of which it looks on for the first `awake`. */
+export function parkUntilPosted(heap: Heap, before: number, awake: number, milliseconds: number): void {
+  const word = heap.descriptor + ISOLATE.POSTED;
+  for (const start = performance.now(); performance.now() - start < awake; pause()) {
+    if (heap.load(word) !== before) return;
+  }
+  heap.wait(word, before, milliseconds);
+}
+
+/** Something was posted to the isolate in which the thread `ident` runs. */
+export function tellPosted(heap: Heap, ident: number): void {
+  const descriptor = heap.descriptorOf(ident);
+  if (descriptor === 0) return;
+  heap.add(descriptor + ISOLATE.POSTED, 1);
+  heap.notify(descriptor + ISOLATE.POSTED, 1);
+}
+
 /** Blocks this thread for some milliseconds. */
 export function blockFor(heap: Heap, milliseconds: number): void {
   heap.wait(heap.descriptor + ISOLATE.SLEEP, 0, milliseconds);
@@ -163,6 +185,9 @@ export function unpark(heap: Heap, descriptor: number): void {
     chunk = next;
   }
   dropPlace(heap, descriptor);
+  const queue = heap.exchange(descriptor + ISOLATE.LOOKING, 0);
+  // Nobody may have been called for an item while it was there: who reaps lets everybody look again.
+  if (queue !== 0) heap.add(queue + QUEUE.LOOKING, -1);
   const spot = heap.exchange(descriptor + ISOLATE.PARKED_SPOT, 0);
   if (spot === 0) return;
   heap.add(spot + SPOT.WAITERS, -COUNTED);

@@ -36,12 +36,10 @@ import {
   wake,
 } from '../memory/index.ts';
 import { Batch, type ManyOptions } from './batch.ts';
+import { block, itemsIn, roomIn, sizeOf } from './block.ts';
 import { drop, type Item, NOTHING, Parcel, Ranked } from './item.ts';
-import { learn, spin } from './spin.ts';
+import { spin } from './spin.ts';
 import { FULL, type PutOptions, rouseAll, SHUT, type Store } from './store.ts';
-
-/** The largest bound, in items. */
-export const LARGEST = 2 ** 30;
 
 /** The class's way of keeping items. */
 export const STORE: unique symbol = Symbol('telaio.store');
@@ -53,9 +51,6 @@ export const PUTS: unique symbol = Symbol('telaio.puts');
 export const PUTS_SYNC: unique symbol = Symbol('telaio.putsSync');
 /** @internal */
 export const OFFER_MANY: unique symbol = Symbol('telaio.offerMany');
-
-/** A side of a small queue that has waited goes on when half of it is there, of a large one at this many. */
-const PLENTY = 64;
 
 export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable<T> {
   /** @internal */ declare readonly [STORE]: Store;
@@ -296,6 +291,11 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
     });
   }
 
+  /** @internal Whether there is an item, having looked on awake for as long as that has paid of late: microseconds. */
+  spinForItem(): boolean {
+    return spin(() => itemsIn(this[HEAP], this[AT]), 1);
+  }
+
   /** @internal The same, blocking, for so many milliseconds at most. */
   blockUntilItem(milliseconds: number): void {
     const arrived = () => this.qsize() > 0 || this.#isShutDown() || undefined;
@@ -306,25 +306,8 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
     return this[HEAP].load(this[AT] + QUEUE.SHUT_DOWN) !== 0;
   }
 
-  /** Looks on for a while, then blocks. */
   #block<R>(spot: number, attempt: () => R | undefined, deadline: number): R | undefined {
-    const heap = this[HEAP];
-    const at = this[AT];
-    const start = performance.now();
-    // With a deadline that is near there is nothing to gain.
-    if (deadline - start > 1) {
-      const look = spot === QUEUE.NOT_FULL ? () => roomIn(heap, at) : () => itemsIn(heap, at);
-      const max = heap.load(at + QUEUE.MAX_SIZE);
-      const plenty = max > 0 ? Math.min((max + 1) >> 1, PLENTY) : PLENTY;
-      while (spin(look, plenty)) {
-        const taken = attempt();
-        if (taken !== undefined) return taken;
-        if (performance.now() >= deadline) break;
-      }
-    }
-    const taken = parkSync(heap, at + spot, at, attempt, deadline);
-    learn(performance.now() - start);
-    return taken;
+    return block(this[HEAP], this[AT], spot, attempt, deadline);
   }
 
   /** False when there is no room. The item stays the caller's unless this returns true. */
@@ -434,26 +417,6 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
 }
 
 const OVER: unique symbol = Symbol('over');
-
-/** How many items are in. */
-function sizeOf(heap: Heap, at: number): number {
-  // Taken first: what is put in between can only make the answer too large by that, never negative.
-  const taken = heap.load(at + QUEUE.GET_COUNT);
-  return (heap.load(at + QUEUE.PUT_COUNT) - taken) | 0;
-}
-
-/** Items to take; -1 when there are none and will be none. */
-function itemsIn(heap: Heap, at: number): number {
-  const size = sizeOf(heap, at);
-  return size === 0 && heap.load(at + QUEUE.SHUT_DOWN) !== 0 ? -1 : size;
-}
-
-/** Room for so many items; -1 when nothing more goes in. */
-function roomIn(heap: Heap, at: number): number {
-  if (heap.load(at + QUEUE.SHUT_DOWN) !== 0) return -1;
-  const max = heap.load(at + QUEUE.MAX_SIZE);
-  return max === 0 ? LARGEST : Math.max(0, max - sizeOf(heap, at));
-}
 
 function takeOne(store: Store, heap: Heap, at: number): unknown {
   let item: unknown;

@@ -18,7 +18,8 @@ import {
   waitingAt,
   wake,
 } from '../memory/index.ts';
-import { BaseQueue, defineQueue, LARGEST, STORE } from './base.ts';
+import { BaseQueue, defineQueue, STORE } from './base.ts';
+import { LARGEST } from './block.ts';
 import { destroyRing, ring } from './ring.ts';
 import { wakeAll } from './store.ts';
 

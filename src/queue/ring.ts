@@ -24,6 +24,7 @@ import {
   letGo,
   lockMutex,
   note,
+  now,
   QUEUE,
   RECORD,
   RING,
@@ -63,7 +64,7 @@ export const ring: Store = {
     } finally {
       unlockMutex(heap, at + QUEUE.PUT_MUTEX);
     }
-    wake(heap, at + QUEUE.NOT_EMPTY, sleepers);
+    call(heap, at, sleepers);
     return 1;
   },
 
@@ -91,7 +92,7 @@ export const ring: Store = {
       }
       unlockMutex(heap, at + QUEUE.PUT_MUTEX);
     }
-    wake(heap, at + QUEUE.NOT_EMPTY, sleepers);
+    call(heap, at, sleepers);
     return (count - first) | 0;
   },
 
@@ -186,18 +187,26 @@ function createRing(heap: Heap, capacity: number): number {
 /**
  * How many sleeping consumers to wake, `items` more having been put after the first `count`. Who sleeps has seen the ring
  * empty; so from then on it takes a wake-up for each item, and no more of them than slept: to wake one takes longer than to
- * put an item, and a burst would call for the same one at every item. Under PUT_MUTEX, once PUT_COUNT says so.
+ * put an item, and a burst would call for the same one at every item. And none as long as those that look on awake are as
+ * many as the items: whoever stops looking is no more counted before it takes one. Under PUT_MUTEX, once PUT_COUNT says so.
  */
 function sleepersFor(heap: Heap, at: number, count: number, items: number): number {
   const asleep = blockedAt(heap, at + QUEUE.NOT_EMPTY);
   if (asleep === 0) return 0;
   const { i32 } = heap;
+  const before = (count - heap.load(at + QUEUE.GET_COUNT)) | 0;
   // Some of them may be on their way, or gone: then it is a wake-up too many. Those that come have this item to see.
-  if (((count - heap.load(at + QUEUE.GET_COUNT)) | 0) <= 0) i32[at + QUEUE.TO_WAKE] = asleep;
+  if (before <= 0) i32[at + QUEUE.TO_WAKE] = asleep;
+  if (before + items <= heap.load(at + QUEUE.LOOKING)) return 0;
   const woken = Math.min(items, i32[at + QUEUE.TO_WAKE]);
   i32[at + QUEUE.TO_WAKE] -= woken;
   // Now and then one too many: a producer may have died between putting its item and waking somebody for it.
   return woken === 0 && (count & (SPARE - 1)) + items >= SPARE ? 1 : woken;
+}
+
+function call(heap: Heap, at: number, sleepers: number): void {
+  if (sleepers > 0) heap.f64[(at + QUEUE.CALLED_AT) >> 1] = now();
+  wake(heap, at + QUEUE.NOT_EMPTY, sleepers);
 }
 
 /** Whether `count` items ever put are as many as the bound allows. Under PUT_MUTEX. */

@@ -1,5 +1,6 @@
 /** Workers that are terminated in the middle of putting and taking: the queue stays whole, and nobody waits for ever. */
 import assert from 'node:assert/strict';
+import { addressOf, heap, QUEUE } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
 import { check, rounds } from '../support/check.ts';
 import { threadsOf, until } from '../support/threads.ts';
@@ -87,5 +88,19 @@ check('what a dead consumer was about to take is there for the next', async () =
     await ended;
     if (queue.qsize() === 0 && alive.isParked()) queue.putSync(2);
     await alive.result();
+  }
+});
+
+check('an item for which nobody was called, since one looked on: when that one dies, another gets it', async () => {
+  for (let round = 0; round < rounds(4, 200); round++) {
+    const queue = new Queue<number>();
+    await using dead = start('lookForEver', queue);
+    await until(() => dead.progress > 0);
+    await using alive = start('getOnce', queue);
+    await alive.parked();
+    queue.putSync(round);
+    await dead.terminate();
+    assert.equal(await alive.result(), round);
+    assert.equal(heap.load(addressOf(queue) + QUEUE.LOOKING), 0);
   }
 });

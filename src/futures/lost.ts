@@ -5,20 +5,20 @@
  * ring then fills with them.)
  */
 import { BLOCK, heap, TASK, TASK_STATE } from '../memory/index.ts';
-import type { Future } from './future.ts';
+import type { Pending } from './pending.ts';
 import type { Pool } from './pool.ts';
 
 /** One that has told of its own end is not gone at once: when it is looked for again, in milliseconds. */
 const AGAIN_MS = 1;
 
 export class LostTasks {
-  readonly #pending: ReadonlyMap<number, Future<unknown>>;
+  readonly #pending: Pending;
   readonly #pool: Pool;
   /** Workers that have died, until what their isolates held is given back. */
   readonly #leaving = new Set<number>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(pending: ReadonlyMap<number, Future<unknown>>, pool: Pool) {
+  constructor(pending: Pending, pool: Pool) {
     this.#pending = pending;
     this.#pool = pool;
   }
@@ -42,7 +42,8 @@ export class LostTasks {
 
   /** Looks through all that is pending. */
   find(): void {
-    for (const [task, future] of this.#pending) {
+    for (const future of this.#pending.all()) {
+      const { task } = future;
       if (heap.load(task + TASK.STATE) !== TASK_STATE.PENDING || heap.load(task + BLOCK.COUNT) > 1) continue;
       this.#pool.putAgain(task, future.options.priority ?? 0);
     }

@@ -6,10 +6,12 @@
  *     takes the task ──── WANT, its ident ────▶ opens a channel to that worker, unless there is one
  *     waits           ◀── the objects ───────── posts them there
  *     runs it; posts the result's objects ────▶ taken when the outcome is decoded
+ *
+ * A worker that has nothing else to do blocks for them: to be woken by its event loop takes many times as long.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Transferable } from 'node:worker_threads';
 import { CloneError, UnsupportedError } from '../errors.ts';
-import { arrivals, arrive, heap } from '../memory/index.ts';
+import { arrivals, arrive, heap, parkUntilPosted, postedHere, tellPosted } from '../memory/index.ts';
 import { hasWayToThreads, onPort, sendPort } from '../threading/internal.ts';
 
 type Numbered = [number: number, object: object][];
@@ -30,9 +32,20 @@ export function numbersFor(list: readonly Transferable[]): Map<object, number> {
 /** Takes them from the program: they are detached from now on. Throws `CloneError` for what can't be transferred. */
 export function detach(numbers: ReadonlyMap<object, number>): Numbered {
   const list = [...numbers.keys()];
-  try {
+  const [first] = list;
+  // A tenth of the time; and nothing else is half detached should it fail.
+  if (list.length === 1 && first instanceof ArrayBuffer) {
+    return refusing(() => [[numbers.get(first)!, first.transfer()]]);
+  }
+  return refusing(() => {
     const objects = structuredClone(list, { transfer: list as never[] });
     return [...numbers.values()].map((number, index) => [number, objects[index]]);
+  });
+}
+
+function refusing<R>(transfer: () => R): R {
+  try {
+    return transfer();
   } catch (cause) {
     const text = `transfer: ${(cause as Error).message.replace(/\.$/, '')}. Give ArrayBuffers and message ports.`;
     throw new CloneError(text, undefined, { cause });
@@ -77,6 +90,7 @@ export class Outgoing {
     const objects = this.#waiting.get(task) ?? [];
     this.#waiting.delete(task);
     post(port, task, objects);
+    tellPosted(heap, ident);
   }
 
   /** Whether the objects of a task have not left this thread. */
@@ -121,34 +135,83 @@ function listenTo(one: Outgoing): void {
   };
 }
 
-/** The side of a worker: who waits for the objects of which task, and the ports that they came through. */
-const waiters = new Map<number, (port: MessagePort) => void>();
+/* The side of a worker. */
+
+/** Milliseconds for which a worker blocks for the objects of a task, and at first looks on awake. */
+const BLOCK_MS = 5;
+const AWAKE_MS = 0.05;
+
+/** Of each task whose objects have been asked for: resolves with the port that they come through. */
+const asked = new Map<number, PromiseWithResolvers<MessagePort>>();
+/** The port of each thread that submits, by the address of its queue of outcomes (0: the executor's own). */
+const ports = new Map<number, MessagePort>();
 let keepLoop: ((keep: boolean) => void) | undefined;
 
-/** Resolves when the objects of a task have come, with the port to the thread that submitted it. */
-export async function objectsOf(task: number, ask: () => void): Promise<MessagePort> {
+function receive({ task, objects }: Posted, port: MessagePort): void {
+  const wait = asked.get(task);
+  if (wait === undefined) return;
+  asked.delete(task);
+  arrive(objects);
+  wait.resolve(port);
+}
+
+function askFor(task: number, ask: () => void): PromiseWithResolvers<MessagePort> {
+  let wait = asked.get(task);
+  if (wait === undefined) {
+    wait = Promise.withResolvers();
+    asked.set(task, wait);
+    ask();
+  }
+  return wait;
+}
+
+/**
+ * The port to the thread that submitted the task, once its objects have come: at once, blocking for a moment. Undefined
+ * when they take longer, or it is the first task of that thread: then `objectsOf`.
+ */
+export function objectsNow(task: number, outcomes: number, ask: () => void): MessagePort | undefined {
+  const port = ports.get(outcomes);
+  if (port === undefined) return undefined;
+  let posted = postedHere(heap);
+  askFor(task, ask);
+  for (const start = performance.now(); performance.now() - start < BLOCK_MS; posted = postedHere(heap)) {
+    parkUntilPosted(heap, posted, AWAKE_MS, BLOCK_MS);
+    const received = receiveMessageOnPort(port) as { message: Posted } | undefined;
+    if (received !== undefined) receive(received.message, port);
+    if (!asked.has(task)) return port;
+  }
+  return undefined;
+}
+
+/** The same, by the event loop. */
+export async function objectsOf(task: number, outcomes: number, ask: () => void): Promise<MessagePort> {
   keepLoop ??= onPort((port) => {
-    port.on('message', ({ task, objects }: Posted) => {
-      const waiter = waiters.get(task);
-      if (waiter === undefined) return;
-      arrive(objects);
-      waiters.delete(task);
-      waiter(port);
-    });
+    port.on('message', (posted: Posted) => receive(posted, port));
+    port.on('close', () => forgetPort(port));
     port.unref();
   });
   keepLoop(true);
   try {
-    return await new Promise<MessagePort>((resolve) => {
-      waiters.set(task, resolve);
-      ask();
-    });
+    const port = await askFor(task, ask).promise;
+    ports.set(outcomes, port);
+    return port;
   } finally {
-    if (waiters.size === 0) keepLoop(false);
+    if (asked.size === 0) keepLoop(false);
   }
 }
 
-/** Sends what goes with a result. */
-export function sendBack(port: MessagePort, task: number, objects: Numbered): void {
-  post(port, task, objects);
+function forgetPort(closed: MessagePort): void {
+  for (const [outcomes, port] of ports) if (port === closed) ports.delete(outcomes);
+}
+
+/** The worker's thread has ended; its isolate may serve another executor next. */
+export function forgetPorts(): void {
+  for (const port of ports.values()) port.close();
+  ports.clear();
+}
+
+/** Sends what goes with a result: it is detached here from now on. Throws `CloneError` as `detach` does. */
+export function sendBack(port: MessagePort, task: number, numbers: ReadonlyMap<object, number>): void {
+  const objects: Numbered = Array.from(numbers, ([object, number]) => [number, object]);
+  refusing(() => post(port, task, objects));
 }

@@ -22,11 +22,14 @@ import { storeReason } from './crash.ts';
 import type { ExecutorStatistics, TaskOptions } from './executor.ts';
 import { collected, forgetAll, submitted as registry } from './forgotten.ts';
 import { Future, type FutureSource } from './future.ts';
+import { Inbox } from './inbox.ts';
 import { LostTasks } from './lost.ts';
 import type { Submitter } from './map.ts';
 import { detach, numbersFor, Outgoing, WANT } from './movings.ts';
+import { Pending } from './pending.ts';
 import type { Pool } from './pool.ts';
 import type { AnyFunction } from './pool-options.ts';
+import { Stop } from './stop.ts';
 import { forgetFunction, makeTask, type SentFunction, sendFunction, storedResult } from './task.ts';
 import { TaskTimes } from './task-times.ts';
 import { errorsOf, forgetUnobserved, reportAtExit } from './unobserved.ts';
@@ -34,8 +37,8 @@ import type { ChunkOutcome, Outcome } from './worker.ts';
 
 /** How long `resultSync` sleeps before it looks whether a worker has died, in milliseconds. */
 const LIVENESS_MS = 50;
-/** Outcomes that are taken under one lock. */
-const MOST_AT_ONCE = 256;
+/** How long outcomes are looked for without a turn of the event loop, in milliseconds. */
+const LONGEST_WITHOUT_TURN_MS = 1;
 const SPENT =
   'The worker was ended for the sake of another task, and what was transferred with this one is gone with it.';
 
@@ -46,7 +49,7 @@ const failed = channel('telaio:task:fail');
 
 export class Submissions implements FutureSource {
   readonly outcomes = new Queue<Outcome>();
-  readonly pending = new Map<number, Future<unknown>>();
+  readonly pending = new Pending();
   /** Functions whose messages are kept until this executor is over. */
   readonly kept = new Set<SentFunction>();
   readonly counts = { done: 0, failed: 0, cancelled: 0 };
@@ -60,9 +63,10 @@ export class Submissions implements FutureSource {
   readonly #abandoned = new Map<number, number>();
   readonly #lost: LostTasks;
   #endedAtLook = 0;
-  #batch: Outcome[] = [];
-  #taken = 0;
-  #pumping: AbortController | undefined;
+  readonly #inbox = new Inbox(this.outcomes);
+  #pumping: Stop | undefined;
+  /** When the event loop has last had its turn. */
+  #turned = 0;
   /** What was transferred, and the ports for it. */
   #outgoing: Outgoing | undefined;
 
@@ -159,7 +163,7 @@ export class Submissions implements FutureSource {
 
   /** Withdraws what no worker has begun. */
   cancelAll(): void {
-    for (const future of [...this.pending.values()]) future.cancel({ force: false });
+    for (const future of this.pending.all()) future.cancel({ force: false });
   }
 
   /** Throws the errors that nobody has looked at. */
@@ -175,12 +179,12 @@ export class Submissions implements FutureSource {
 
   statistics(): Omit<ExecutorStatistics, 'workers'> {
     let running = 0;
-    for (const task of this.pending.keys()) if (heap.load(task + TASK.STATE) !== TASK_STATE.PENDING) running++;
+    for (const { task } of this.pending.all()) if (heap.load(task + TASK.STATE) !== TASK_STATE.PENDING) running++;
     return { queued: this.pending.size - running, running, ...this.counts, ...this.#times.percentiles() };
   }
 
   drain(): void {
-    for (let outcome = this.#nextOutcome(); outcome !== undefined; outcome = this.#nextOutcome()) {
+    for (let outcome = this.#inbox.next(); outcome !== undefined; outcome = this.#inbox.next()) {
       if (typeof outcome === 'number') {
         this.#settleStored(outcome);
         continue;
@@ -204,9 +208,10 @@ export class Submissions implements FutureSource {
     for (const task of [...this.#abandoned.keys()]) {
       if (heap.load(task + TASK.STATE) === ident) this.#forgetAbandoned(task);
     }
-    for (const [task, future] of [...this.pending]) {
+    for (const future of this.pending.all()) {
+      const { task } = future;
       // What runs when one of them is settled may have withdrawn others.
-      if (this.pending.get(task) !== future || heap.load(task + TASK.STATE) !== ident) continue;
+      if (future.entry === 0 || heap.load(task + TASK.STATE) !== ident) continue;
       if (error === undefined && !this.#isSpent(task)) {
         this.#times.again(future);
         heap.store(task + TASK.STATE, TASK_STATE.PENDING);
@@ -217,7 +222,7 @@ export class Submissions implements FutureSource {
   /** Idents of workers that are gone and ran tasks of this thread. */
   missing(): Set<number> {
     const gone = new Set<number>();
-    for (const task of [...this.pending.keys(), ...this.#abandoned.keys()]) {
+    for (const task of [...this.pending.all().map((future) => future.task), ...this.#abandoned.keys()]) {
       const ident = heap.load(task + TASK.STATE);
       if (ident > 0 && heap.descriptorOf(ident) === 0) gone.add(ident);
     }
@@ -239,9 +244,9 @@ export class Submissions implements FutureSource {
 
   /** Every task fails: nothing can run any more. */
   failAll(error: unknown): void {
-    for (const [task, future] of [...this.pending]) {
-      if (this.pending.get(task) !== future) continue;
-      heap.cas(task + TASK.STATE, TASK_STATE.PENDING, TASK_STATE.CANCELLED);
+    for (const future of this.pending.all()) {
+      if (future.entry === 0) continue;
+      heap.cas(future.task + TASK.STATE, TASK_STATE.PENDING, TASK_STATE.CANCELLED);
       this.#settle(future, false, error);
     }
   }
@@ -276,19 +281,6 @@ export class Submissions implements FutureSource {
     return (heap.load(task + TASK.FLAGS) & TASK_FLAG.MOVED) !== 0 && !this.#outgoing?.has(task);
   }
 
-  /** From what was taken at once. Whoever is told of an outcome may block for the next: it goes on where this one stopped. */
-  #nextOutcome(): Outcome | undefined {
-    if (this.#taken === this.#batch.length) {
-      this.#batch = this.outcomes.tryGetMany(MOST_AT_ONCE);
-      this.#taken = 0;
-      if (this.#batch.length === 0) return undefined;
-    }
-    const outcome = this.#batch[this.#taken];
-    // Nobody's value stays because it was taken along with others.
-    this.#batch[this.#taken++] = 0;
-    return outcome;
-  }
-
   /** Encodes a function. One that captures nothing is the same each time, and kept; else (`keep` apart) it has no number. */
   #send(fn: AnyFunction, keep = false): SentFunction {
     const sent = sendFunction(this.#pool.nextFunction(), fn);
@@ -310,7 +302,7 @@ export class Submissions implements FutureSource {
       heap.i32[task + TASK.REPLY] = this.#reply;
     }
     if (options !== undefined) this.#heed(future, options);
-    this.pending.set(task, future);
+    this.pending.add(future);
     this.#times.prepare(future);
     if (submitted.hasSubscribers) submitted.publish({ executor: this.#pool.executor, future });
     try {
@@ -334,16 +326,22 @@ export class Submissions implements FutureSource {
 
   /** Receives outcomes while there are tasks; the wait keeps the process alive. */
   async #pump(): Promise<void> {
-    const pumping = new AbortController();
+    const pumping = new Stop();
     this.#pumping = pumping;
     try {
       for (;;) {
         this.drain();
-        if (pumping.signal.aborted) return;
+        if (pumping.aborted) return;
+        // First whoever waited for what has come goes on: it may submit more.
+        await new Promise((resolve) => process.nextTick(resolve));
+        if (pumping.aborted) return;
+        if (performance.now() - this.#turned < LONGEST_WITHOUT_TURN_MS && this.outcomes.spinForItem()) continue;
         await this.outcomes.untilItem(pumping.signal);
+        await new Promise((resolve) => setImmediate(resolve));
+        this.#turned = performance.now();
       }
     } catch (error) {
-      if (!pumping.signal.aborted) throw error;
+      if (!pumping.aborted) throw error;
     }
   }
 
@@ -421,7 +419,7 @@ export class Submissions implements FutureSource {
     this.counts[as]++;
     this.#times.ended(future, false);
     const { task, entry } = future;
-    this.pending.delete(task);
+    this.pending.delete(future);
     this.#abandoned.set(task, entry);
     future.entry = 0;
     queueMicrotask(() => this.#afterOutcome());
@@ -429,7 +427,7 @@ export class Submissions implements FutureSource {
 
   /** A task has run for longer than its timeout. */
   #expire(future: Future<unknown>): void {
-    if (this.pending.get(future.task) !== future) return;
+    if (future.entry === 0) return;
     const { timeout, force = false } = future.options;
     const error = new TimeoutError(`The task ran for longer than its timeout of ${timeout} ms.`);
     if (!this.#ask(future, error, force)) return;
@@ -462,7 +460,7 @@ export class Submissions implements FutureSource {
     const { task } = future;
     this.#times.ended(future, ran);
     this.#outgoing?.forget(task);
-    this.pending.delete(task);
+    this.pending.delete(future);
     letGo(future.entry);
     future.entry = 0;
   }

@@ -13,10 +13,12 @@ export const RANKED = -1;
 export class TaskRing {
   readonly tasks: Queue<number>;
   readonly ranked: PriorityQueue<number>;
+  readonly #rankedAt: number;
 
   constructor(tasks = new Queue<number>(), ranked = new PriorityQueue<number>()) {
     this.tasks = tasks;
     this.ranked = ranked;
+    this.#rankedAt = addressOf(ranked);
   }
 
   /** How many wait; a few more, maybe. */
@@ -76,7 +78,7 @@ export class TaskRing {
 
   /** Whether any thread has ever put a task with a priority in. */
   #isRanking(): boolean {
-    return heap.load(addressOf(this.ranked) + QUEUE.PUT_COUNT) !== 0;
+    return heap.load(this.#rankedAt + QUEUE.PUT_COUNT) !== 0;
   }
 
   /** The first task with a priority: those that wait in the ring would all be before it. */

@@ -13,9 +13,11 @@
  */
 import { CloneError } from '../errors.ts';
 import {
+  BLOCK,
   copyOut,
   discard,
   type Encoder,
+  FUNCTION,
   type Heap,
   heap,
   KIND,
@@ -23,8 +25,8 @@ import {
   noteNew,
   pack,
   settle,
-  storeNoted,
-  storeValueNoted,
+  store,
+  storeValue,
   TASK,
   TASK_FLAG,
   TASK_FORM,
@@ -38,10 +40,8 @@ import type { SentStore } from './context.ts';
 export type SentFunction = {
   /** 0 for one that workers must not keep. */
   id: number;
-  message: number;
-  modules: number;
-  /** Entries of the holdings with a count of each message. */
-  entries: number[];
+  /** The entry of the holdings with its record; 0 when it is given up. */
+  entry: number;
   /** Whether it captures nothing, so that it is the same each time it is sent. */
   constant: boolean;
 };
@@ -69,33 +69,34 @@ export function makeTask(fn: SentFunction, form: number, args: unknown[], stores
   const at = i32[noted];
   i32[at + TASK.STATE] = TASK_STATE.PENDING;
   i32[at + TASK.FUNCTION] = fn.id;
-  i32[at + TASK.FUNCTION_MESSAGE] = fn.message;
-  i32[at + TASK.MODULES_MESSAGE] = fn.modules;
+  i32[at + TASK.CODE] = 0;
   i32[at + TASK.FORM] = form;
   i32[at + TASK.BYTES] = encoder.length;
   i32[at + TASK.REFS] = encoder.refs.length;
   i32.fill(0, at + TASK.FLAGS, at + TASK.STREAM);
   if (stores !== undefined) i32[at + TASK.FLAGS] = TASK_FLAG.CONTEXT;
   copyOut(heap, encoder, at + TASK.STREAM);
-  heap.retain(fn.message);
-  heap.retain(fn.modules);
   settle(encoder, at, KIND.TASK, refsOf(heap, at));
+  heap.retainInto(i32[fn.entry], at + TASK.CODE);
   return noted;
 }
 
 /** Encodes a function for the workers; the caller lets go of it with `forgetFunction`. */
 export function sendFunction(id: number, fn: unknown): SentFunction {
   const encoder = pack(fn);
-  const entries: number[] = [];
+  let entry = 0;
   try {
     const constant = encoder.functions.every((reference) => !(reference as { captures?: string[] }).captures?.length);
-    entries.push(storeValueNoted(encoder.functions));
-    entries.push(storeNoted(encoder));
-    const [modules, message] = entries.map((entry) => heap.i32[entry]);
-    return { id, constant, modules, message, entries };
+    entry = noteNew(KIND.FUNCTION, FUNCTION.WORDS - 2);
+    const at = heap.i32[entry];
+    heap.i32.fill(0, at + FUNCTION.MESSAGE, at + FUNCTION.WORDS);
+    heap.i32[at + BLOCK.KIND] = KIND.FUNCTION;
+    heap.i32[at + FUNCTION.MODULES] = storeValue(encoder.functions);
+    heap.i32[at + FUNCTION.MESSAGE] = store(encoder);
+    return { id, constant, entry };
   } catch (error) {
     discard(encoder);
-    for (const entry of entries) letGo(entry);
+    if (entry !== 0) letGo(entry);
     throw error;
   }
 }
@@ -107,7 +108,8 @@ export function rooted(error: CloneError, from: string, to: string): CloneError 
 }
 
 export function forgetFunction(fn: SentFunction): void {
-  for (const entry of fn.entries.splice(0)) letGo(entry);
+  if (fn.entry !== 0) letGo(fn.entry);
+  fn.entry = 0;
 }
 
 /** A task's arguments, and the stores that it runs with. */

@@ -7,6 +7,7 @@ import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
 import {
   collectGarbage,
   discard,
+  FUNCTION,
   heap,
   ISOLATE,
   ISOLATE_STATE,
@@ -24,7 +25,7 @@ import {
 import type { PriorityQueue, Queue } from '../queue/index.ts';
 import { runWith } from './context.ts';
 import { runAsTask, setCurrentTask, TaskHere } from './current-task.ts';
-import { detach, numbersFor, objectsOf, sendBack, WANT } from './movings.ts';
+import { forgetPorts, numbersFor, objectsNow, objectsOf, sendBack, WANT } from './movings.ts';
 import { nested } from './nested.ts';
 import { argumentsOf, isCall, rooted, storeResult } from './task.ts';
 import { RANKED, TaskRing } from './task-ring.ts';
@@ -87,6 +88,7 @@ export async function serve(
     nested.serve(undefined);
     replies.clear();
     functions.clear();
+    forgetPorts();
   }
 }
 
@@ -222,20 +224,25 @@ function outcomesOf(task: number, own: Queue<Outcome>): Queue<Outcome> {
 function runTask(task: number, outcomes: Queue<Outcome>, several: boolean): Promise<void> | undefined {
   const here = new TaskHere(task, outcomes);
   if (started.hasSubscribers) started.publish({ task });
-  if (several) return runAsTask(here, () => run(task, here, outcomes));
+  if (several) return runAsTask(here, () => run(task, here, outcomes, false));
   setCurrentTask(here);
-  return run(task, here, outcomes);
+  return run(task, here, outcomes, true);
 }
 
-function run(task: number, here: TaskHere, outcomes: Queue<Outcome>): Promise<void> | undefined {
+/** `alone`: nothing else runs in this worker, so that it may block for a moment. */
+function run(task: number, here: TaskHere, outcomes: Queue<Outcome>, alone: boolean): Promise<void> | undefined {
   try {
-    if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.MOVED) return prepareAndRun(task, here, outcomes);
     const fn = functions.get(heap.i32[task + TASK.FUNCTION]);
     if (fn === undefined) return prepareAndRun(task, here, outcomes);
+    if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.MOVED) {
+      if (alone) here.port = objectsNow(task, heap.i32[task + TASK.REPLY], asking(task, outcomes));
+      if (here.port === undefined) return prepareAndRun(task, here, outcomes);
+    }
     const value = call(task, fn);
     if (isThenable(value)) return settle(task, here, value, outcomes);
-    if (here.leaving !== undefined) return settle(task, here, Promise.resolve(value), outcomes);
-    send(outcomes, task, here, true, value);
+    if (here.leaving === undefined) send(outcomes, task, here, true, value);
+    else if (here.port !== undefined) sendWith(here.port, outcomes, task, here, value);
+    else return settle(task, here, Promise.resolve(value), outcomes);
   } catch (error) {
     send(outcomes, task, here, false, error);
   }
@@ -257,10 +264,11 @@ async function prepareAndRun(task: number, here: TaskHere, outcomes: Queue<Outco
 /** Makes a task's function, and keeps it if it has a number. */
 async function prepare(task: number): Promise<AnyFunction> {
   const { i32 } = heap;
-  const references = loadValue(heap, i32[task + TASK.MODULES_MESSAGE]) as FunctionReference[];
+  const code = i32[task + TASK.CODE];
+  const references = loadValue(heap, i32[code + FUNCTION.MODULES]) as FunctionReference[];
   // Imported here, where a module may use top-level await; decoding only finds what is loaded.
   for (const reference of references) await loadModuleOf(reference);
-  const fn = loadValue(heap, i32[task + TASK.FUNCTION_MESSAGE]) as AnyFunction;
+  const fn = loadValue(heap, i32[code + FUNCTION.MESSAGE]) as AnyFunction;
   if (functions.size >= MOST_FUNCTIONS) functions.delete(functions.keys().next().value!);
   if (i32[task + TASK.FUNCTION] !== 0) functions.set(i32[task + TASK.FUNCTION], fn);
   return fn;
@@ -322,17 +330,25 @@ async function awaitEach(
   return { values };
 }
 
+/** Asks the thread that submitted the task for what it transferred with it. */
+function asking(task: number, outcomes: Queue<Outcome>): () => void {
+  return () => outcomes.putSync([-heap.ident, null, [WANT, task]]);
+}
+
 /** The port to the thread that submitted the task; what it transferred with it has arrived then. */
-async function portFor(task: number, outcomes: Queue<Outcome>): Promise<MessagePort> {
-  return await objectsOf(task, () => outcomes.putSync([-heap.ident, null, [WANT, task]]));
+function portFor(task: number, outcomes: Queue<Outcome>): Promise<MessagePort> {
+  return objectsOf(task, heap.i32[task + TASK.REPLY], asking(task, outcomes));
 }
 
 /** The result goes by shared memory, what it transfers by the port, and before it. */
 async function sendMoving(outcomes: Queue<Outcome>, task: number, here: TaskHere, value: unknown): Promise<void> {
   here.port ??= await portFor(task, outcomes);
+  sendWith(here.port, outcomes, task, here, value);
+}
+
+function sendWith(port: MessagePort, outcomes: Queue<Outcome>, task: number, here: TaskHere, value: unknown): void {
   const numbers = numbersFor(here.leaving ?? []);
-  const { port } = here;
-  leavingWith(numbers, () => send(outcomes, task, here, true, value, () => sendBack(port, task, detach(numbers))));
+  leavingWith(numbers, () => send(outcomes, task, here, true, value, () => sendBack(port, task, numbers)));
 }
 
 /** Tells the outcome; `before` is called when it is encoded, and before it is told. */

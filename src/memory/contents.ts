@@ -3,7 +3,7 @@
  * may be an isolate that has never loaded its class: the one that buries the dead, above all. So it stands down here.
  */
 import { defineDestructor, type Heap, RESUMABLE } from './heap.ts';
-import { EXECUTOR, KIND, type Kind, LOCAL, TASK, THREAD } from './layout.ts';
+import { EXECUTOR, FUNCTION, KIND, type Kind, LOCAL, TASK, THREAD } from './layout.ts';
 
 /** Gives back the counts that stand in some words; 0 stands where whoever wrote or dropped them was killed. */
 export function releaseAll(heap: Heap, from: number, count: number): void {
@@ -27,7 +27,9 @@ defineFields(KIND.LOCAL, [LOCAL.MAKING]);
 const { TASKS, RANKED, OUTCOMES, SUBMITTERS, FACTS, TEMPLATE } = EXECUTOR;
 defineFields(KIND.EXECUTOR, [TASKS, RANKED, OUTCOMES, SUBMITTERS, FACTS, TEMPLATE]);
 
-const TASK_FIELDS = [TASK.FUNCTION_MESSAGE, TASK.MODULES_MESSAGE, TASK.REASON, TASK.REPLY];
+defineFields(KIND.FUNCTION, [FUNCTION.MESSAGE, FUNCTION.MODULES]);
+
+const TASK_FIELDS = [TASK.CODE, TASK.REASON, TASK.REPLY];
 defineDestructor(
   KIND.TASK,
   (heap, at) => {

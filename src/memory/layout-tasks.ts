@@ -6,9 +6,10 @@ export const TASK = {
   STATE: 2,
   /** Which function; workers keep those that they have made. */
   FUNCTION: 3,
-  FUNCTION_MESSAGE: 4,
-  /** References of the modules that the function needs, as a message block. */
-  MODULES_MESSAGE: 5,
+  /** The FUNCTION record. */
+  CODE: 4,
+  /** Where the thread that submitted it finds its future; that thread. */
+  PLACE: 5,
   /** TASK_FORM: what the arguments are. And, once RESULT stands there, a TASK_RESULT beside it. */
   FORM: 6,
   BYTES: 7,
@@ -45,6 +46,9 @@ export const TASK_FORM = {
   /** An array of items, each the only argument of a call; the result is an array. */
   CHUNK: 1,
 } as const;
+
+/** A function for an executor's workers: message blocks of the function, and of references of the modules that it needs. */
+export const FUNCTION = { MESSAGE: 2, MODULES: 3, WORDS: 4 } as const;
 
 /** An executor, for the threads that it is sent to. */
 export const EXECUTOR = {

@@ -75,6 +75,39 @@ describe('transfer', () => {
     assert.deepEqual(await thread.result(), [0, 4]);
   });
 
+  check('one after the other, the thread that submits now prompt, now busy', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    let bytes: Uint8Array = filled(1000);
+    for (let turn = 1; turn <= rounds(60, 1000); turn++) {
+      const future = pool.with({ transfer: [bytes.buffer as ArrayBuffer] }).submit(moving.addOne, bytes as never);
+      // For longer than a worker blocks for what it has asked for.
+      const end = performance.now() + (turn % 10 === 0 ? 12 : 0);
+      while (performance.now() < end);
+      ({ bytes } = turn % 7 === 0 ? future.resultSync() : await future);
+      assert.deepEqual([bytes.length, bytes[999]], [1000, (turn + 1) % 256]);
+    }
+  });
+
+  check('each worker runs one task: what its result takes along arrives though it is gone', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1, maxTasksPerWorker: 1 });
+    for (let turn = 0; turn < rounds(10, 200); turn++) {
+      const bytes = filled(100, turn % 256);
+      const back = await pool.with({ transfer: [bytes.buffer] }).submit(moving.addOne, bytes);
+      assert.equal(back.bytes[99], (turn + 1) % 256);
+    }
+  });
+
+  check("Node's own pool of small buffers can't be taken away", async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const small = Buffer.from('abc');
+    const { buffer } = Buffer.from('def');
+    assert.throws(() => pool.with({ transfer: [buffer as ArrayBuffer] }).submit(moving.sum, small), {
+      name: 'CloneError',
+    });
+    assert.equal(small.toString(), 'abc');
+    assert.equal(await pool.submit(moving.sum, small), 97 + 98 + 99);
+  });
+
   check('cancelled before it ran; a worker that dies with it; no retry of what is gone', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     const running = new Event();

@@ -356,9 +356,7 @@ export class Decoder {
   }
 }
 
-/** A private copy of shared bytes. */
+/** A private copy of shared bytes: made from them, so that nobody writes zeros first. */
 function copy(u8: Uint8Array, start: number, end: number): ArrayBuffer {
-  const target = new Uint8Array(end - start);
-  target.set(u8.subarray(start, end));
-  return target.buffer;
+  return new Uint8Array(u8.subarray(start, end)).buffer;
 }

@@ -33,12 +33,12 @@ export async function pools(): Promise<PoolFigures> {
   const other = (value: number) => piscina.run(value);
   await beside(
     2,
-    () => rate(telaio, 20_000, 1000),
-    () => rate(other, 20_000, 1000),
+    () => rate(telaio, 100_000, 1000),
+    () => rate(other, 50_000, 1000),
   );
   const inFlight = await beside(
     5,
-    () => rate(telaio, 50_000, 1000),
+    () => rate(telaio, 100_000, 1000),
     () => rate(other, 50_000, 1000),
   );
   const oneByOne = await beside(

@@ -121,7 +121,7 @@ export type Sizes = {
 export const FULL: Sizes = {
   rounds: 3,
   time: 150,
-  warm: 60,
+  warm: 150,
   longest: 1200,
   numbers: 1_000_000,
   waiting: 1_000_000,

@@ -37,13 +37,14 @@ export function refuseSharedFiles(files: Files): void {
     else if (stdin === process.stdin) note(identityOf(statOf(0)), 'standard input');
   }
   // The two may be one file (2>&1): each write goes to its end. What is read there would be fed by what it gives.
-  for (const [key, name] of standardOutputs(files)) {
+  const standard = standardOutputs(files);
+  for (const [key, name] of standard) {
     const other = seen.get(key);
     if (other !== undefined) {
       throw new UsageError(`${other} would be written to while it is read: it is named twice (as ${name} too)`);
     }
   }
-  for (const [key, name] of standardOutputs(files)) seen.set(key, name);
+  for (const [key, name] of standard) seen.set(key, name);
   const outputs = [destination.kind === 'stdout' ? undefined : destination.path, failurePath];
   for (const path of outputs.filter((path) => path !== undefined)) {
     const key = identity(path);

@@ -11,9 +11,9 @@ import { CloneError } from '../errors.ts';
 import type { Heap } from './heap.ts';
 import { BLOB, KIND } from './layout.ts';
 import { leavingNumber } from './moved.ts';
-import { ancestorOf, lostPrivates, ownClass, pathOf, textOf } from './names.ts';
+import { ancestorOf, localSymbol, lostPrivates, ownClass, pathOf, SHARED_BYTES, textOf } from './names.ts';
 import { addressOf, isLibraryClass, letGo, losesPrivates, noteCounting, noteNew, SharedObject } from './objects.ts';
-import { localSymbol, SHARED_BYTES, tiedHere } from './platform.ts';
+import { tiedHere } from './platform.ts';
 import { Sealed } from './sealed.ts';
 import {
   BLOB_LIMIT,

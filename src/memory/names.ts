@@ -37,3 +37,11 @@ export const ownClass = (name: string): [string, string] => [
   `the class ${name} is this library's own`,
   "import it where it is needed: import { … } from 'telaio'",
 ];
+export const localSymbol = (symbol: symbol): [string, string] => [
+  `${String(symbol)} is a symbol of this thread alone`,
+  'use Symbol.for(), which is the same in every thread',
+];
+export const SHARED_BYTES: [string, string] = [
+  'a SharedArrayBuffer cannot travel inside bytes',
+  'declare an array(…) field in a Shared class, which is memory that every thread reaches',
+];

@@ -32,15 +32,6 @@ function isPlatformObject(value: object, name: string): boolean {
 
 type Refusal = [what: string, mend: string];
 
-export const SHARED_BYTES: Refusal = [
-  'a SharedArrayBuffer cannot travel inside bytes',
-  'declare an array(…) field in a Shared class, which is memory that every thread reaches',
-];
-
-export function localSymbol(symbol: symbol): Refusal {
-  return [`${String(symbol)} is a symbol of this thread alone`, 'use Symbol.for(), which is the same in every thread'];
-}
-
 const native = new WeakMap<object, boolean>();
 
 /** A class of the engine's own (iterators, `Intl`, `Temporal`), whose instances keep their state where nobody sees it. */

@@ -11,7 +11,7 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Transferable } from 'node:worker_threads';
 import { CloneError, UnsupportedError } from '../errors.ts';
-import { arrivals, arrive, heap, parkUntilPosted, postedHere, tellPosted } from '../memory/index.ts';
+import { arrivals, arrive, BLOCK, heap, parkUntilPosted, postedHere, tellPosted } from '../memory/index.ts';
 import { hasWayToThreads, onPort, sendPort } from '../threading/internal.ts';
 
 type Numbered = [number: number, object: object][];
@@ -141,6 +141,10 @@ function listenTo(one: Outgoing): void {
 const BLOCK_MS = 5;
 const AWAKE_MS = 0.05;
 
+/** How often one that waits by its event loop looks whether anybody will answer, in milliseconds. */
+const LIVENESS_MS = 500;
+const GONE = 'transfer: the thread that submitted the task has ended, and what it transferred is gone.';
+
 /** Of each task whose objects have been asked for: resolves with the port that they come through. */
 const asked = new Map<number, PromiseWithResolvers<MessagePort>>();
 /** The port of each thread that submits, by the address of its queue of outcomes (0: the executor's own). */
@@ -160,7 +164,12 @@ function askFor(task: number, ask: () => void): PromiseWithResolvers<MessagePort
   if (wait === undefined) {
     wait = Promise.withResolvers();
     asked.set(task, wait);
-    ask();
+    try {
+      ask();
+    } catch (error) {
+      asked.delete(task);
+      throw error;
+    }
   }
   return wait;
 }
@@ -172,18 +181,18 @@ function askFor(task: number, ask: () => void): PromiseWithResolvers<MessagePort
 export function objectsNow(task: number, outcomes: number, ask: () => void): MessagePort | undefined {
   const port = ports.get(outcomes);
   if (port === undefined) return undefined;
-  let posted = postedHere(heap);
   askFor(task, ask);
-  for (const start = performance.now(); performance.now() - start < BLOCK_MS; posted = postedHere(heap)) {
-    parkUntilPosted(heap, posted, AWAKE_MS, BLOCK_MS);
+  for (const start = performance.now(); performance.now() - start < BLOCK_MS; ) {
+    const posted = postedHere(heap);
     const received = receiveMessageOnPort(port) as { message: Posted } | undefined;
     if (received !== undefined) receive(received.message, port);
     if (!asked.has(task)) return port;
+    if (received === undefined) parkUntilPosted(heap, posted, AWAKE_MS, BLOCK_MS);
   }
   return undefined;
 }
 
-/** The same, by the event loop. */
+/** The same, by the event loop. Rejects when the thread that submitted the task is gone, or waits for it no more. */
 export async function objectsOf(task: number, outcomes: number, ask: () => void): Promise<MessagePort> {
   keepLoop ??= onPort((port) => {
     port.on('message', (posted: Posted) => receive(posted, port));
@@ -191,11 +200,18 @@ export async function objectsOf(task: number, outcomes: number, ask: () => void)
     port.unref();
   });
   keepLoop(true);
+  const wait = askFor(task, ask);
+  const look = setInterval(() => {
+    // Then the count that this worker has of the task is the only one.
+    if (heap.load(task + BLOCK.COUNT) === 1) wait.reject(new CloneError(GONE));
+  }, LIVENESS_MS);
   try {
-    const port = await askFor(task, ask).promise;
+    const port = await wait.promise;
     ports.set(outcomes, port);
     return port;
   } finally {
+    clearInterval(look);
+    asked.delete(task);
     if (asked.size === 0) keepLoop(false);
   }
 }
@@ -208,6 +224,7 @@ function forgetPort(closed: MessagePort): void {
 export function forgetPorts(): void {
   for (const port of ports.values()) port.close();
   ports.clear();
+  asked.clear();
 }
 
 /** Sends what goes with a result: it is detached here from now on. Throws `CloneError` as `detach` does. */

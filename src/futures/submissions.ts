@@ -305,6 +305,8 @@ export class Submissions implements FutureSource {
     this.pending.add(future);
     this.#times.prepare(future);
     if (submitted.hasSubscribers) submitted.publish({ executor: this.#pool.executor, future });
+    // Whoever heard of it may have cancelled it.
+    if (future.entry === 0) return;
     try {
       this.#pool.put(task, options?.priority ?? 0);
       this.#pool.submitted(future);
@@ -335,20 +337,30 @@ export class Submissions implements FutureSource {
         // First whoever waited for what has come goes on: it may submit more.
         await new Promise((resolve) => process.nextTick(resolve));
         if (pumping.aborted) return;
-        if (performance.now() - this.#turned < LONGEST_WITHOUT_TURN_MS && this.outcomes.spinForItem()) continue;
-        await this.outcomes.untilItem(pumping.signal);
+        const mayLook = performance.now() - this.#turned < LONGEST_WITHOUT_TURN_MS;
+        if (mayLook && (await this.outcomes.untilItemSoon(pumping.signal))) continue;
+        if (!mayLook) await this.outcomes.untilItem(pumping.signal);
         await new Promise((resolve) => setImmediate(resolve));
         this.#turned = performance.now();
       }
     } catch (error) {
-      if (!pumping.aborted) throw error;
+      if (pumping.aborted) return;
+      this.#pumping = undefined;
+      throw error;
     }
   }
 
   /** A worker asks for what was transferred with a task, or for a way to send something with its result. */
   #give(task: number, ident: number): void {
-    this.#outgoing ??= new Outgoing();
-    this.#outgoing.give(task, ident);
+    try {
+      this.#outgoing ??= new Outgoing();
+      this.#outgoing.give(task, ident);
+    } catch (error) {
+      // No way from here to the worker: it will notice that nobody waits for the task any more.
+      const future = this.pending.get(task);
+      if (future !== undefined) future.retries = 0;
+      this.#settle(future, false, error);
+    }
   }
 
   /** A task ended well, and its value needs no message. */

@@ -11,6 +11,9 @@ import { holdingsOf } from './objects.ts';
 import { nudge, unpark } from './parking.ts';
 import { heap as threadHeap } from './thread-heap.ts';
 
+/** Whether somebody cleans up after this isolate however it dies; not after a worker that another library has started. */
+export const isDeathNoticed: boolean = isMainThread || workerData?.telaio !== undefined;
+
 /** Makes a record of one kind forget a thread that has ended: gives up its lock, say. */
 export type Abandon = (heap: Heap, address: number, ident: number) => void;
 
@@ -58,6 +61,6 @@ export function reap(heap: Heap, descriptor: number, epoch = heap.load(descripto
 }
 
 /** Workers that the nursery started are reaped by it; one that somebody else started has only itself. */
-if (!isMainThread && workerData?.telaio === undefined) {
+if (!isDeathNoticed) {
   process.on('exit', () => reap(threadHeap, threadHeap.descriptor));
 }

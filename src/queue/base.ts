@@ -38,7 +38,7 @@ import {
 import { Batch, type ManyOptions } from './batch.ts';
 import { block, itemsIn, roomIn, sizeOf } from './block.ts';
 import { drop, type Item, NOTHING, Parcel, Ranked } from './item.ts';
-import { spin } from './spin.ts';
+import { learn, spin } from './spin.ts';
 import { FULL, type PutOptions, rouseAll, SHUT, type Store } from './store.ts';
 
 /** The class's way of keeping items. */
@@ -291,9 +291,13 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
     });
   }
 
-  /** @internal Whether there is an item, having looked on awake for as long as that has paid of late: microseconds. */
-  spinForItem(): boolean {
-    return spin(() => itemsIn(this[HEAP], this[AT]), 1);
+  /** @internal The same, but first it looks on awake for as long as that has paid of late, microseconds: true if it did now. */
+  async untilItemSoon(signal: AbortSignal): Promise<boolean> {
+    const start = performance.now();
+    if (spin(() => itemsIn(this[HEAP], this[AT]), 1)) return true;
+    await this.untilItem(signal);
+    learn(performance.now() - start);
+    return false;
   }
 
   /** @internal The same, blocking, for so many milliseconds at most. */

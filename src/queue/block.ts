@@ -1,5 +1,5 @@
 /** Waiting at a queue in a thread that blocks: first it looks on awake, then it sleeps. */
-import { type Heap, ISOLATE, parkSync, QUEUE } from '../memory/index.ts';
+import { type Heap, ISOLATE, isDeathNoticed, parkSync, QUEUE } from '../memory/index.ts';
 import { type Look, learn, spin } from './spin.ts';
 
 /** The largest bound, in items. */
@@ -43,7 +43,7 @@ export function block<R>(
     const look = forItems ? () => itemsIn(heap, at) : () => roomIn(heap, at);
     const max = heap.load(at + QUEUE.MAX_SIZE);
     const plenty = max > 0 ? Math.min((max + 1) >> 1, PLENTY) : PLENTY;
-    while (forItems ? lookForItems(heap, at, look, plenty) : spin(look, plenty)) {
+    while (forItems && isDeathNoticed ? lookForItems(heap, at, look, plenty) : spin(look, plenty)) {
       const taken = attempt();
       if (taken !== undefined) return taken;
       if (performance.now() >= deadline) break;
@@ -56,7 +56,7 @@ export function block<R>(
   return taken;
 }
 
-/** Looks on; meanwhile nobody is woken for an item that this thread will take. */
+/** Looks on; meanwhile nobody is woken for an item that this thread will take. Not where nobody would notice its death. */
 function lookForItems(heap: Heap, at: number, look: Look, plenty: number): boolean {
   const { descriptor, i32 } = heap;
   // Nothing between the two, as in `parkSync`: for who finds us dead.

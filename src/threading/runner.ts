@@ -46,6 +46,7 @@ export async function runThread(record: number): Promise<void> {
   sweepLingering();
   held = undefined;
   heap.store(descriptor + ISOLATE.THREAD, record);
+  forgetCurrentThread();
   i32[record + THREAD.IDENT] = heap.ident;
   i32[record + THREAD.NATIVE_ID] = i32[descriptor + ISOLATE.NATIVE_ID];
   entry = note(record);
@@ -254,6 +255,8 @@ export async function mayBeReused(record: number): Promise<boolean> {
     left = process.getActiveResourcesInfo();
     if (!left.includes('Immediate')) break;
   }
+  // What was left has asked who it is, and has been told that it is no thread of ours: so it stays.
+  if (heap.load(heap.descriptor + ISOLATE.THREAD) !== 0) return false;
   // What its modules wait for may be among what has ended: the next thread finds them as new in another isolate.
   if (waitsEnded || left.length > 0) return false;
   // Nobody could open them again, and the next thread's output would be lost without a word.

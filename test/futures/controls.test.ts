@@ -10,8 +10,10 @@ import {
   TimeoutError,
   WorkerCrashedError,
 } from '../../src/futures/index.ts';
+import { heap } from '../../src/memory/index.ts';
 import { Atomic, i32, Value } from '../../src/shared/index.ts';
 import { Event, setExceptHook } from '../../src/threading/index.ts';
+import { census } from '../support/census.ts';
 import { check } from '../support/check.ts';
 import { until } from '../support/threads.ts';
 import * as tasks from './fixtures/controlled.ts';
@@ -224,6 +226,27 @@ describe('what a task tells', () => {
     for (const [name, listener] of listeners) unsubscribe(name, listener);
     assert.deepEqual(heard, ['task:submit', 'task:end', 'task:submit', 'worker:crash', 'task:fail']);
     setExceptHook(undefined);
+  });
+
+  check('one who hears of a task may cancel it before it is in', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const cancel = (message: unknown): void => void (message as { future: Future<unknown> }).future.cancel();
+    const [running, gate] = [new Event(), new Event()];
+    const first = pool.submit(sayAndWait, running, gate);
+    await running.wait();
+    const { TASK } = census(heap);
+    subscribe('telaio:task:submit', cancel);
+    const futures = Array.from({ length: 100 }, (_, n) => pool.submit(square, n));
+    unsubscribe('telaio:task:submit', cancel);
+    assert.ok(futures.every((future) => future.cancelled()));
+    // None of their blocks is held by the ring, and free as well.
+    assert.equal(census(heap).TASK, TASK);
+    gate.set();
+    await first;
+    const values = Array.from({ length: 300 }, (_, n) => pool.submit(square, n));
+    for (const [n, value] of values.entries()) assert.equal(await value, n * n);
+    const { cancelled, done, queued } = pool.statistics();
+    assert.deepEqual([cancelled, done, queued], [100, 301, 0]);
   });
 
   check('outside a task there is none', () => {

@@ -124,6 +124,15 @@ describe('transfer', () => {
     assert.equal(await pool.submit(square, 4), 16);
   });
 
+  check('who submitted ends before it has given what it transferred: the worker goes on', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const taken = new Event();
+    const thread = new Thread({ target: moving.submitAndGoOn, args: [pool, taken] as never }).start();
+    await taken.wait();
+    await thread.terminate();
+    assert.equal(await pool.submit(square, 5), 25);
+  });
+
   check('misuse', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     const bytes = filled(10);

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { addressOf, heap, QUEUE } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
+import { Thread } from '../../src/threading/index.ts';
 import { check, rounds } from '../support/check.ts';
-import { threadsOf, until } from '../support/threads.ts';
+import { threadsOf, turns, until } from '../support/threads.ts';
+import { getInTurns } from './fixtures/looking.ts';
 
 const start = threadsOf(new URL('./fixtures/roles.ts', import.meta.url));
 
@@ -102,5 +104,19 @@ check('an item for which nobody was called, since one looked on: when that one d
     await dead.terminate();
     assert.equal(await alive.result(), round);
     assert.equal(heap.load(addressOf(queue) + QUEUE.LOOKING), 0);
+  }
+});
+
+check('only those whose death is noticed are counted among those that look on', async () => {
+  const looking = (queue: Queue<number>): number => heap.load(addressOf(queue) + QUEUE.LOOKING);
+  const [own, foreign] = [new Queue<number>(), new Queue<number>()];
+  const thread = new Thread({ target: getInTurns, args: [own] }).start();
+  await until(() => looking(own) === 1);
+  await thread.terminate();
+  // As a worker that another library has started.
+  await using other = start('lookOften', foreign);
+  for (let seen = 0; seen < 200; seen = other.progress) {
+    assert.equal(looking(foreign), 0);
+    await turns(1);
   }
 });

@@ -40,6 +40,15 @@ describe('isolates', () => {
     });
   }
 
+  check('what a thread leaves may ask who runs: the next thread is itself all the same', async () => {
+    for (let round = 0; round < rounds(20, 500); round++) {
+      await new Thread({ target: targets.leaveQuestion }).start().join();
+      const thread = new Thread({ target: targets.whoAmI }).start();
+      const { ident } = (await thread.result()) as { ident: number };
+      assert.equal(ident, thread.ident);
+    }
+  });
+
   check('one with only an unrefed timer is reused', async () => {
     const first = new Thread({ target: targets.leaveUnrefedTimer }).start();
     await first.result();

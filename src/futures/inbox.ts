@@ -1,4 +1,6 @@
 /** The outcomes that have come, taken many under one lock. */
+import { CloneError } from '../errors.ts';
+import { Sealed } from '../memory/index.ts';
 import type { Queue } from '../queue/index.ts';
 import type { Outcome } from './worker.ts';
 
@@ -25,4 +27,20 @@ export class Inbox {
     this.#batch[this.#taken++] = 0;
     return outcome;
   }
+}
+
+/**
+ * What came back, with its value. One that can't be made again here fails its task, and says so; progress is told while the
+ * task goes on, which may end well: that is left out, with a warning.
+ */
+export function opened([task, ok, value]: Exclude<Outcome, number>): Exclude<Outcome, number> | undefined {
+  if (!(value instanceof Sealed)) return [task, ok, value];
+  if (value.failed === undefined) return [task, ok, value.value];
+  const { error: cause } = value.failed;
+  const who = task <= 0 ? "a worker's initializer" : 'the task';
+  const what = ok === null ? "a task's progress" : ok ? "the task's result" : `what ${who} failed with`;
+  const text = `This thread can't receive ${what}: ${(cause as Error).message}`;
+  if (ok !== null) return [task, false, new CloneError(text, undefined, { cause })];
+  process.emitWarning(text);
+  return undefined;
 }

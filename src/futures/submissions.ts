@@ -5,31 +5,21 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import { CancelledError, CloneError, TimeoutError, WorkerCrashedError } from '../errors.ts';
-import {
-  addressOf,
-  heap,
-  leavingWith,
-  letGo,
-  Sealed,
-  TASK,
-  TASK_FLAG,
-  TASK_FORM,
-  TASK_STATE,
-} from '../memory/index.ts';
+import { addressOf, heap, leavingWith, letGo, TASK, TASK_FLAG, TASK_FORM, TASK_STATE } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
 import { storesOf } from './context.ts';
 import { storeReason } from './crash.ts';
 import type { ExecutorStatistics, TaskOptions } from './executor.ts';
 import { collected, forgetAll, submitted as registry } from './forgotten.ts';
 import { Future, type FutureSource } from './future.ts';
-import { Inbox } from './inbox.ts';
+import { Inbox, opened } from './inbox.ts';
 import { LostTasks } from './lost.ts';
 import type { Submitter } from './map.ts';
 import { detach, numbersFor, Outgoing, WANT } from './movings.ts';
 import { Pending } from './pending.ts';
 import type { Pool } from './pool.ts';
 import type { AnyFunction } from './pool-options.ts';
-import { Stop } from './stop.ts';
+import { Pump } from './pump.ts';
 import { forgetFunction, makeTask, type SentFunction, sendFunction, storedResult } from './task.ts';
 import { TaskTimes } from './task-times.ts';
 import { errorsOf, forgetUnobserved, reportAtExit } from './unobserved.ts';
@@ -37,8 +27,6 @@ import type { ChunkOutcome, Outcome } from './worker.ts';
 
 /** How long `resultSync` sleeps before it looks whether a worker has died, in milliseconds. */
 const LIVENESS_MS = 50;
-/** How long outcomes are looked for without a turn of the event loop, in milliseconds. */
-const LONGEST_WITHOUT_TURN_MS = 1;
 const SPENT =
   'The worker was ended for the sake of another task, and what was transferred with this one is gone with it.';
 
@@ -64,9 +52,7 @@ export class Submissions implements FutureSource {
   readonly #lost: LostTasks;
   #endedAtLook = 0;
   readonly #inbox = new Inbox(this.outcomes);
-  #pumping: Stop | undefined;
-  /** When the event loop has last had its turn. */
-  #turned = 0;
+  readonly #pump = new Pump(this.outcomes, () => this.drain());
   /** What was transferred, and the ports for it. */
   #outgoing: Outgoing | undefined;
 
@@ -314,7 +300,7 @@ export class Submissions implements FutureSource {
       // Unless a worker was faster: then it is in.
       if (this.withdraw(future)) throw error;
     }
-    if (!this.#pumping) void this.#pump();
+    this.#pump.start();
   }
 
   #heed(future: Future<unknown>, options: TaskOptions): void {
@@ -324,30 +310,6 @@ export class Submissions implements FutureSource {
     const abort = (): void => this.#aborted(future, signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     future.onDone(() => signal.removeEventListener('abort', abort));
-  }
-
-  /** Receives outcomes while there are tasks; the wait keeps the process alive. */
-  async #pump(): Promise<void> {
-    const pumping = new Stop();
-    this.#pumping = pumping;
-    try {
-      for (;;) {
-        this.drain();
-        if (pumping.aborted) return;
-        // First whoever waited for what has come goes on: it may submit more.
-        await new Promise((resolve) => process.nextTick(resolve));
-        if (pumping.aborted) return;
-        const mayLook = performance.now() - this.#turned < LONGEST_WITHOUT_TURN_MS;
-        if (mayLook && (await this.outcomes.untilItemSoon(pumping.signal))) continue;
-        if (!mayLook) await this.outcomes.untilItem(pumping.signal);
-        await new Promise((resolve) => setImmediate(resolve));
-        this.#turned = performance.now();
-      }
-    } catch (error) {
-      if (pumping.aborted) return;
-      this.#pumping = undefined;
-      throw error;
-    }
   }
 
   /** A worker asks for what was transferred with a task, or for a way to send something with its result. */
@@ -486,24 +448,7 @@ export class Submissions implements FutureSource {
 
   #afterOutcome(): void {
     if (this.pending.size > 0) return;
-    this.#pumping?.abort();
-    this.#pumping = undefined;
+    this.#pump.stop();
     this.#pool.idle();
   }
-}
-
-/**
- * What came back, with its value. One that can't be made again here fails its task, and says so; progress is told while the
- * task goes on, which may end well: that is left out, with a warning.
- */
-function opened([task, ok, value]: Exclude<Outcome, number>): Exclude<Outcome, number> | undefined {
-  if (!(value instanceof Sealed)) return [task, ok, value];
-  if (value.failed === undefined) return [task, ok, value.value];
-  const { error: cause } = value.failed;
-  const who = task <= 0 ? "a worker's initializer" : 'the task';
-  const what = ok === null ? "a task's progress" : ok ? "the task's result" : `what ${who} failed with`;
-  const text = `This thread can't receive ${what}: ${(cause as Error).message}`;
-  if (ok !== null) return [task, false, new CloneError(text, undefined, { cause })];
-  process.emitWarning(text);
-  return undefined;
 }

@@ -1,0 +1,55 @@
+/** Receives outcomes while there are tasks; its wait keeps the process alive. */
+import type { Queue } from '../queue/index.ts';
+import { Stop } from './stop.ts';
+import type { Outcome } from './worker.ts';
+
+/** How long outcomes are looked for without a turn of the event loop, in milliseconds. */
+const LONGEST_WITHOUT_TURN_MS = 1;
+
+export class Pump {
+  readonly #outcomes: Queue<Outcome>;
+  readonly #drain: () => void;
+  #running: Stop | undefined;
+  /** When the event loop has last had its turn. */
+  #turned = 0;
+
+  /** `drain` takes what has come. */
+  constructor(outcomes: Queue<Outcome>, drain: () => void) {
+    this.#outcomes = outcomes;
+    this.#drain = drain;
+  }
+
+  /** There is a task; without effect while it runs. */
+  start(): void {
+    if (this.#running === undefined) void this.#run();
+  }
+
+  /** There is none any more. */
+  stop(): void {
+    this.#running?.abort();
+    this.#running = undefined;
+  }
+
+  async #run(): Promise<void> {
+    const running = new Stop();
+    this.#running = running;
+    try {
+      for (;;) {
+        this.#drain();
+        if (running.aborted) return;
+        // First whoever waited for what has come goes on: it may submit more.
+        await new Promise((resolve) => process.nextTick(resolve));
+        if (running.aborted) return;
+        const mayLook = performance.now() - this.#turned < LONGEST_WITHOUT_TURN_MS;
+        if (mayLook && (await this.#outcomes.untilItemSoon(running.signal))) continue;
+        if (!mayLook) await this.#outcomes.untilItem(running.signal);
+        await new Promise((resolve) => setImmediate(resolve));
+        this.#turned = performance.now();
+      }
+    } catch (error) {
+      if (running.aborted) return;
+      if (this.#running === running) this.#running = undefined;
+      throw error;
+    }
+  }
+}

@@ -22,6 +22,17 @@ import { until } from '../support/threads.ts';
 
 const of = (name: string): Wait[] => waits().filter(({ thread }) => thread.name === name);
 
+/** Waits until a thread waits, and tells for what: what was seen then, since one that looks around for a moment does not wait. */
+async function waitOf(name: string, ready = (_wait: Wait): boolean => true): Promise<Wait> {
+  let seen: Wait[] = [];
+  await until(() => {
+    seen = of(name);
+    return seen.length > 0 && ready(seen[0]);
+  });
+  assert.equal(seen.length, 1);
+  return seen[0];
+}
+
 /** Stays inside of an update until it is told to go on. */
 const stayInside = (map: SharedMap<string, number>, inside: Event, go: Event): void => {
   map.update('a', (value = 0) => {
@@ -97,9 +108,7 @@ describe('waits()', () => {
     await inside.wait();
     const before = Date.now();
     const waiter = new Thread({ target: setIt, args: [map], name: 'waiter' }).start();
-    await until(() => of('waiter').length > 0);
-    const [{ since, ...wait }, ...others] = of('waiter');
-    assert.deepEqual(others, []);
+    const { since, ...wait } = await waitOf('waiter');
     assert.deepEqual(wait, {
       thread: { name: 'waiter', ident: waiter.ident },
       object: { kind: 'SharedMap', text: String(map) },
@@ -145,8 +154,7 @@ describe('waits()', () => {
     };
     const threads = Object.entries(ways).map(([name, way]) => new Thread({ target: () => void way(), name }).start());
     for (const name of Object.keys(ways)) {
-      await until(() => of(name).length > 0);
-      const [{ object, holder }] = of(name);
+      const { object, holder } = await waitOf(name);
       assert.equal(object.kind, name.startsWith('map') ? 'SharedMap' : 'SharedList');
       assert.equal(holder?.name, name.startsWith('map') ? 'in map' : 'in list');
     }
@@ -160,8 +168,8 @@ describe('waits()', () => {
     new Thread({ target: stayInside, args: [map, inside, go] }).start();
     await inside.wait();
     const waiter = new Thread({ target: setIt, args: [map], name: 'waiter' }).start();
-    await until(() => of('waiter')[0]?.place !== undefined);
-    assert.match(of('waiter')[0].place!, /deadlock-mutex\.test\.ts:\d+:\d+$/);
+    const { place } = await waitOf('waiter', (wait) => wait.place !== undefined);
+    assert.match(place!, /deadlock-mutex\.test\.ts:\d+:\d+$/);
     go.set();
     assert.equal(await waiter.result(), 'set');
   });

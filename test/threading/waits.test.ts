@@ -27,10 +27,14 @@ const of = (thread: { name: string }): Wait[] => waits().filter((wait) => wait.t
 
 /** Waits until a thread waits, and tells for what. */
 async function waitOf(thread: { name: string }): Promise<Wait> {
-  await until(() => of(thread).length > 0);
-  const [wait, ...others] = of(thread);
-  assert.deepEqual(others, []);
-  return wait;
+  // What was seen, not what a second look would see: one that looks around for a moment does not wait.
+  let seen: Wait[] = [];
+  await until(() => {
+    seen = of(thread);
+    return seen.length > 0;
+  });
+  assert.equal(seen.length, 1);
+  return seen[0];
 }
 
 describe('waits()', () => {

@@ -79,10 +79,18 @@ describe('transfer', () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     let bytes: Uint8Array = filled(1000);
     for (let turn = 1; turn <= rounds(60, 1000); turn++) {
+      const [running, gate, turned] = [new Event(), new Event(), new Event()];
+      const busy = turn % 10 === 0;
+      if (busy) {
+        pool.submit(moving.leaveTurn, running, gate, turned).then(null, () => {});
+        running.waitSync();
+      }
       const future = pool.with({ transfer: [bytes.buffer as ArrayBuffer] }).submit(moving.addOne, bytes as never);
-      // For longer than a worker blocks for what it has asked for.
-      const end = performance.now() + (turn % 10 === 0 ? 12 : 0);
-      while (performance.now() < end);
+      if (busy) {
+        gate.set();
+        // Until the worker, which has asked for the buffer, blocks no longer but waits by its event loop.
+        turned.waitSync();
+      }
       ({ bytes } = turn % 7 === 0 ? future.resultSync() : await future);
       assert.deepEqual([bytes.length, bytes[999]], [1000, (turn + 1) % 256]);
     }

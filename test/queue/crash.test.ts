@@ -4,8 +4,7 @@ import { addressOf, heap, QUEUE } from '../../src/memory/index.ts';
 import { Queue } from '../../src/queue/index.ts';
 import { Thread } from '../../src/threading/index.ts';
 import { check, rounds } from '../support/check.ts';
-import { threadsOf, turns, until } from '../support/threads.ts';
-import { getInTurns } from './fixtures/looking.ts';
+import { threadsOf, until } from '../support/threads.ts';
 
 const start = threadsOf(new URL('./fixtures/roles.ts', import.meta.url));
 
@@ -108,15 +107,22 @@ check('an item for which nobody was called, since one looked on: when that one d
 });
 
 check('only those whose death is noticed are counted among those that look on', async () => {
-  const looking = (queue: Queue<number>): number => heap.load(addressOf(queue) + QUEUE.LOOKING);
+  /** How many look now; whoever takes an item soon looks for the next. */
+  const looking = (queue: Queue<number>): number => {
+    if (queue.qsize() === 0) queue.putSync(1);
+    return heap.load(addressOf(queue) + QUEUE.LOOKING);
+  };
   const [own, foreign] = [new Queue<number>(), new Queue<number>()];
-  const thread = new Thread({ target: getInTurns, args: [own] }).start();
+  const drain = (queue: Queue<number>): void => {
+    for (;;) queue.getSync();
+  };
+  const thread = new Thread({ target: drain, args: [own] }).start();
   await until(() => looking(own) === 1);
   await thread.terminate();
   // As a worker that another library has started.
-  await using other = start('lookOften', foreign);
-  for (let seen = 0; seen < 200; seen = other.progress) {
+  await using other = start('drainAll', foreign);
+  await until(() => {
     assert.equal(looking(foreign), 0);
-    await turns(1);
-  }
+    return other.progress > 2_000;
+  });
 });

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import type { Transferable } from 'node:worker_threads';
 import { REFUSED } from '../memory/index.ts';
+import { type CallSite, callSiteBelow } from './call-site.ts';
 import type { ContextEntry } from './context.ts';
 import type { Future } from './future.ts';
 import { type MapOptions, type MapResult, mapOver, type Submitter } from './map.ts';
@@ -64,7 +65,7 @@ export abstract class Executor implements AsyncDisposable {
    * `FunctionError` or `CloneError` for what can't be sent, `RuntimeError` after `shutdown`, `BrokenExecutor`.
    */
   submit<A extends unknown[], R>(fn: (...args: A) => R | Promise<R>, ...args: A): Future<R> {
-    return this.submitWith(undefined, fn, args) as Future<R>;
+    return this.submitWith(undefined, fn, args, Executor.prototype.submit) as Future<R>;
   }
 
   /** No more tasks; see `ShutdownOptions`. */
@@ -73,10 +74,15 @@ export abstract class Executor implements AsyncDisposable {
   abstract statistics(): ExecutorStatistics;
 
   /** @internal */
-  abstract submitter(options?: TaskOptions): Submitter;
+  abstract submitter(options: TaskOptions | undefined, site: CallSite): Submitter;
 
   /** @internal */
-  abstract submitWith(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[]): Future<unknown>;
+  abstract submitWith(
+    options: TaskOptions | undefined,
+    fn: AnyFunction,
+    args: unknown[],
+    above: AnyFunction,
+  ): Future<unknown>;
 
   /** This executor, the same workers, with options for every task that is submitted through what is returned. */
   with(options: TaskOptions): Executor {
@@ -94,7 +100,8 @@ export abstract class Executor implements AsyncDisposable {
     items: Iterable<T> | AsyncIterable<T>,
     options: MapOptions = {},
   ): MapResult<R> {
-    return mapOver(this.submitter(), fn as (item: unknown) => unknown, items, options) as MapResult<R>;
+    const submitter = this.submitter(undefined, callSiteBelow(Executor.prototype.map));
+    return mapOver(submitter, fn as (item: unknown) => unknown, items, options) as MapResult<R>;
   }
 
   /** @internal */
@@ -118,8 +125,8 @@ class ExecutorView extends Executor {
   }
 
   /** @internal */
-  submitWith(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[]): Future<unknown> {
-    return this.#base.submitWith({ ...this.#options, ...options }, fn, args);
+  submitWith(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[], above: AnyFunction): Future<unknown> {
+    return this.#base.submitWith({ ...this.#options, ...options }, fn, args, above);
   }
 
   /** Of the executor itself: its workers end. */
@@ -132,8 +139,8 @@ class ExecutorView extends Executor {
   }
 
   /** @internal */
-  submitter(options: TaskOptions = {}): Submitter {
-    return this.#base.submitter({ ...this.#options, ...options });
+  submitter(options: TaskOptions | undefined, site: CallSite): Submitter {
+    return this.#base.submitter({ ...this.#options, ...options }, site);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

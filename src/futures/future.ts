@@ -5,6 +5,7 @@
 import { inspect } from 'node:util';
 import { CancelledError, TimeoutError } from '../errors.ts';
 import { deadlineIn, heap, REFUSED, SYNC, type SyncWaitOptions, type WaitOptions } from '../memory/index.ts';
+import type { CallSite } from './call-site.ts';
 import type { TaskOptions } from './executor.ts';
 
 /** What a future needs of the executor behind it. */
@@ -52,7 +53,7 @@ export type CancelOptions = {
 export class Future<T> implements PromiseLike<T> {
   readonly #source: FutureSource;
   #flags = 0;
-  /** Its value or error, once it has ended. */
+  /** Its value or error, once it has ended; until then its `CallSite`, if it has one. */
   #outcome: unknown;
   #more: More | undefined;
   /** Of its outcome, for whoever asked. Not of `this`, as the callbacks. */
@@ -182,6 +183,15 @@ export class Future<T> implements PromiseLike<T> {
   /** @internal */
   get failed(): boolean {
     return (this.#flags & STATE) === ERROR;
+  }
+
+  /** @internal Where the task was submitted: set before it is, and there as long as it is pending. */
+  get callSite(): CallSite | undefined {
+    return this.done() ? undefined : (this.#outcome as CallSite | undefined);
+  }
+
+  set callSite(site: CallSite | undefined) {
+    this.#outcome = site;
   }
 
   /** @internal The error that would be silent if nobody looked: the task's, or that of an item of the chunk. */

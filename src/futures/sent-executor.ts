@@ -5,6 +5,7 @@
 import { BrokenExecutor, RuntimeError, ShutDown, WorkerCrashedError } from '../errors.ts';
 import { EXECUTOR, EXECUTOR_STATE, heap, ISOLATE, SENT_AS, type SentAs, THREAD, wake } from '../memory/index.ts';
 import type { Queue } from '../queue/index.ts';
+import type { CallSite } from './call-site.ts';
 import { Executor, type ExecutorStatistics, type TaskOptions } from './executor.ts';
 // Also for its effect: whoever imports this module is about to receive such a record.
 import './executor-record.ts';
@@ -60,13 +61,13 @@ export class SentExecutor extends Executor {
   }
 
   /** @internal */
-  submitWith(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[]): Future<unknown> {
-    return this.#submissions.submit(options, fn, args);
+  submitWith(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[], above: AnyFunction): Future<unknown> {
+    return this.#submissions.submit(options, fn, args, above);
   }
 
   /** @internal */
-  submitter(options?: TaskOptions): Submitter {
-    return this.#submissions.submitter(options);
+  submitter(options: TaskOptions | undefined, site: CallSite): Submitter {
+    return this.#submissions.submitter(options, site);
   }
 
   /** Only where it was made: throws `RuntimeError`. */

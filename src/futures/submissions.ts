@@ -7,6 +7,7 @@ import { channel } from 'node:diagnostics_channel';
 import { CancelledError, CloneError, TimeoutError, WorkerCrashedError } from '../errors.ts';
 import { addressOf, heap, leavingWith, letGo, TASK, TASK_FLAG, TASK_FORM, TASK_STATE } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
+import { addCallSite, type CallSite, CallSites } from './call-site.ts';
 import { storesOf } from './context.ts';
 import { storeReason } from './crash.ts';
 import type { ExecutorStatistics, TaskOptions } from './executor.ts';
@@ -49,6 +50,7 @@ export class Submissions implements FutureSource {
   readonly #times = new TaskTimes((future) => this.#expire(future));
   /** Tasks that run though their future is settled, by a timeout, a signal, or a cancellation by force; with their entries. */
   readonly #abandoned = new Map<number, number>();
+  readonly #callSites = new CallSites();
   readonly #lost: LostTasks;
   #endedAtLook = 0;
   readonly #inbox = new Inbox(this.outcomes);
@@ -63,12 +65,14 @@ export class Submissions implements FutureSource {
     registry.register(this, this.kept);
   }
 
-  submit(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[]): Future<unknown> {
+  /** For the public function `above`, whose caller is the submitter. */
+  submit(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[], above: AnyFunction): Future<unknown> {
     this.#pool.mustBeOpen();
     options?.signal?.throwIfAborted();
     if (typeof fn !== 'function') throw new TypeError(`submit(${String(fn)}): give a function, then its arguments.`);
     const sent = this.#sent.get(fn) ?? this.#send(fn);
     const future = new Future<unknown>(this);
+    future.callSite = this.#callSites.below(above, this.pending.size === 0);
     try {
       this.#enqueue(future, this.#make(sent, TASK_FORM.CALL, args, fn, options), options);
     } finally {
@@ -77,7 +81,7 @@ export class Submissions implements FutureSource {
     return future;
   }
 
-  submitter(options?: TaskOptions): Submitter {
+  submitter(options: TaskOptions | undefined, site: CallSite): Submitter {
     return {
       workers: this.#pool.maxWorkers,
       singly: this.#pool.singly || options?.timeout !== undefined || options?.retries !== undefined,
@@ -96,6 +100,7 @@ export class Submissions implements FutureSource {
             this.#pool.mustBeOpen();
             const future = new Future<ChunkOutcome>(this);
             future.chunk = items.length;
+            future.callSite = site;
             const entry = this.#make(sent, TASK_FORM.CHUNK, items, fn, options);
             this.#enqueue(future as Future<unknown>, entry, options);
             return future;
@@ -194,14 +199,15 @@ export class Submissions implements FutureSource {
     for (const task of [...this.#abandoned.keys()]) {
       if (heap.load(task + TASK.STATE) === ident) this.#forgetAbandoned(task);
     }
-    for (const future of this.pending.all()) {
+    const held = this.pending.all().filter(({ task }) => heap.load(task + TASK.STATE) === ident);
+    for (const future of held) {
       const { task } = future;
       // What runs when one of them is settled may have withdrawn others.
       if (future.entry === 0 || heap.load(task + TASK.STATE) !== ident) continue;
       if (error === undefined && !this.#isSpent(task)) {
         this.#times.again(future);
         heap.store(task + TASK.STATE, TASK_STATE.PENDING);
-      } else this.#settle(future, false, error ?? new WorkerCrashedError(SPENT));
+      } else this.#settle(future, false, error ?? new WorkerCrashedError(SPENT), held.length === 1);
     }
   }
 
@@ -233,7 +239,7 @@ export class Submissions implements FutureSource {
     for (const future of this.pending.all()) {
       if (future.entry === 0) continue;
       heap.cas(future.task + TASK.STATE, TASK_STATE.PENDING, TASK_STATE.CANCELLED);
-      this.#settle(future, false, error);
+      this.#settle(future, false, error, false);
     }
   }
 
@@ -340,10 +346,11 @@ export class Submissions implements FutureSource {
     this.#afterOutcome();
   }
 
-  #settle(future: Future<unknown> | undefined, ok: boolean, value: unknown): void {
+  /** With an error that other tasks fail with too, unless it is its `own`. */
+  #settle(future: Future<unknown> | undefined, ok: boolean, value: unknown, own = true): void {
     if (future === undefined) return;
-    const bad = !ok || (future.chunk > 0 && (value as ChunkOutcome).failed !== undefined);
-    if (bad && this.#tryAgain(future, value)) return;
+    const failure = ok ? (future.chunk > 0 ? (value as ChunkOutcome).failed : undefined) : { error: value };
+    if (failure !== undefined && this.#tryAgain(future, failure.error)) return;
     this.#forget(future, true);
     if (!ok && future.asked && value instanceof CancelledError) {
       this.counts.cancelled++;
@@ -351,9 +358,10 @@ export class Submissions implements FutureSource {
       this.#afterOutcome();
       return;
     }
-    if (bad) {
+    if (failure !== undefined) {
       this.counts.failed++;
-      this.#tell(future, value);
+      if (own) addCallSite(failure.error, future.callSite);
+      this.#tell(future, failure.error);
     } else {
       this.counts.done++;
       if (ended.hasSubscribers) ended.publish({ executor: this.#pool.executor, future });
@@ -406,6 +414,7 @@ export class Submissions implements FutureSource {
     const error = new TimeoutError(`The task ran for longer than its timeout of ${timeout} ms.`);
     if (!this.#ask(future, error, force)) return;
     this.#abandon(future, 'failed');
+    addCallSite(error, future.callSite);
     this.#tell(future, error);
     future.settle({ state: 'error', error });
   }

@@ -24,6 +24,7 @@ import {
 } from '../memory/index.ts';
 import type { Queue } from '../queue/index.ts';
 import { Thread } from '../threading/index.ts';
+import type { CallSite } from './call-site.ts';
 import { because, crashOf } from './crash.ts';
 import { Executor, type ExecutorStatistics, type ShutdownOptions, type TaskOptions } from './executor.ts';
 import { ExecutorRecord } from './executor-record.ts';
@@ -75,8 +76,8 @@ export class ThreadPoolExecutor extends Executor {
   }
 
   /** @internal */
-  submitWith(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[]): Future<unknown> {
-    return this.#submissions.submit(options, fn, args);
+  submitWith(options: TaskOptions | undefined, fn: AnyFunction, args: unknown[], above: AnyFunction): Future<unknown> {
+    return this.#submissions.submit(options, fn, args, above);
   }
 
   /** Resolves when every task is done and, unless `wait` is false, every worker has ended. */
@@ -108,8 +109,8 @@ export class ThreadPoolExecutor extends Executor {
   }
 
   /** @internal */
-  submitter(options?: TaskOptions): Submitter {
-    return this.#submissions.submitter(options);
+  submitter(options: TaskOptions | undefined, site: CallSite): Submitter {
+    return this.#submissions.submitter(options, site);
   }
 
   /** @internal In another thread: an executor with the same workers, whose futures are that thread's. */

@@ -17,7 +17,7 @@ import { census, grown } from '../support/census.ts';
 import { check } from '../support/check.ts';
 import { until } from '../support/threads.ts';
 import * as tasks from './fixtures/controlled.ts';
-import { sayAndWait, square } from './fixtures/tasks.ts';
+import { failOnThirteen, sayAndWait, square } from './fixtures/tasks.ts';
 
 describe('cancel of a task that runs', () => {
   for (const task of [tasks.spinUntilAborted, tasks.waitUntilAborted]) {
@@ -216,15 +216,35 @@ describe('what a task tells', () => {
     setExceptHook(() => {});
     const heard: string[] = [];
     const names = ['telaio:task:submit', 'telaio:task:end', 'telaio:task:fail', 'telaio:worker:crash'];
-    const listeners = names.map((name) => [name, () => heard.push(name.slice('telaio:'.length))] as const);
+    const errors: unknown[] = [];
+    const listeners = names.map((name) => {
+      const listener = (message: unknown): void => {
+        heard.push(name.slice('telaio:'.length));
+        if (name === 'telaio:task:fail') errors.push((message as { error: unknown }).error);
+      };
+      return [name, listener] as const;
+    });
     for (const [name, listener] of listeners) subscribe(name, listener);
     {
       await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
       await pool.submit(square, 1);
-      await pool.submit(tasks.dieUntil, new Value(i32, 0), 9).exception();
+      const failed = [
+        await pool.submit(tasks.dieUntil, new Value(i32, 0), 9).exception(),
+        await pool
+          .map(failOnThirteen, [13])
+          .toArray()
+          .catch((error) => error),
+      ];
+      // Of an item of `map` its own error, not the outcome of its chunk.
+      assert.deepEqual(errors, failed);
     }
     for (const [name, listener] of listeners) unsubscribe(name, listener);
-    assert.deepEqual(heard, ['task:submit', 'task:end', 'task:submit', 'worker:crash', 'task:fail']);
+    const each = [
+      ['task:submit', 'task:end'],
+      ['task:submit', 'worker:crash', 'task:fail'],
+      ['task:submit', 'task:fail'],
+    ];
+    assert.deepEqual(heard, each.flat());
     setExceptHook(undefined);
   });
 

@@ -7,6 +7,7 @@ import { FunctionError } from '../errors.ts';
 import { type Binding, bindingOf, findFunction, needsOf, type Origin, placeIn } from './analyse.ts';
 import { inspect, type Location, locate, type Scope } from './inspect.ts';
 import { mappedPlace, moduleOf, originOf } from './origin.ts';
+import { ownUrl } from './own.ts';
 import { rebuiltReference, rememberBinding } from './rebuild.ts';
 import {
   type AnyFunction,
@@ -170,7 +171,7 @@ function heldByModule(fn: AnyFunction, entry: Analysed, scopes: Scope[]): Functi
 
 /** The name under which a loaded CommonJS module exports the function; `module.exports` when it is the whole export. */
 function exportHolding(fn: AnyFunction, module: string): string | undefined {
-  const { exports } = createRequire(import.meta.url).cache[fileOf(module)] ?? {};
+  const { exports } = createRequire(ownUrl).cache[fileOf(module)] ?? {};
   if (exports === fn) return 'module.exports';
   if (exports === null || typeof exports !== 'object') return undefined;
   return Object.keys(exports).find((name) => Reflect.get(exports, name) === fn);

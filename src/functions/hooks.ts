@@ -8,24 +8,23 @@
 import { readFileSync } from 'node:fs';
 import { Module, registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { ownFolder } from './own.ts';
 import { WRAPPED } from './syntax.ts';
 
 /** A module's way to run text in its scope, and its `import.meta` where it has one. */
 export type Evaluator = { evaluate: (text: string) => unknown; meta: object | undefined };
 
 /** The name under which modules find the registry; one for all copies of this library in an isolate. */
-const REGISTRY = '$telaioModules';
+export const REGISTRY = '$telaioModules';
 type Registry = {
   (url: string, evaluate: (text: string) => unknown, meta?: object): void;
   all: Map<string, Evaluator>;
 };
 
 /** Formats in which code can be appended; others (`json`, `wasm`, `addon`) are left alone. */
-const CODE = /^(?:module|commonjs|typescript|module-typescript|commonjs-typescript)$/;
-const NO_CODE = /\.(?:json|node|wasm)(?:$|[?#])/;
+export const CODE = /^(?:module|commonjs|typescript|module-typescript|commonjs-typescript)$/;
+export const NO_CODE = /\.(?:json|node|wasm)(?:$|[?#])/;
 const OWN_CODE = /\.[jt]s$/;
-/** This library's own folder (`src` or `dist`), unless it was bundled into the user's file. */
-const own = /\/functions\/hooks\.[jt]s$/.test(import.meta.url) ? new URL('..', import.meta.url).href : undefined;
 
 /** The ES module that is being required just now, and what is thrown when a loader makes CommonJS of it. */
 let required: string | undefined;
@@ -79,7 +78,7 @@ export function installModuleHooks(): void {
     const url = pathToFileURL(path).href;
     // A second copy of this library would not know the classes and objects of the one that runs this thread: whoever
     // requires it gets the ES modules that are loaded already.
-    if (isOwn(url) && OWN_CODE.test(url) && !format?.startsWith('module')) {
+    if (isOwnModule(url) && OWN_CODE.test(url) && !format?.startsWith('module')) {
       return compile.call(this, readFileSync(path, 'utf8'), path, /ts$/.test(url) ? 'module-typescript' : 'module');
     }
     // What went through the load hooks has its evaluator.
@@ -100,11 +99,11 @@ function registry(): Registry | undefined {
 }
 
 function isUserCode(url: string, format: string | null | undefined): boolean {
-  if (!url.startsWith('file:') || isOwn(url)) return false;
+  if (!url.startsWith('file:') || isOwnModule(url)) return false;
   return format == null ? !NO_CODE.test(url) : CODE.test(format);
 }
 
-const isOwn = (url: string): boolean => own !== undefined && url.startsWith(own);
+const isOwnModule = (url: string): boolean => ownFolder !== undefined && url.startsWith(ownFolder);
 
 /** The code with the evaluator in its scope, which is an arrow's where tsx wrapped the code in one. */
 function withEvaluator(text: string, line: string): string {
@@ -116,7 +115,7 @@ function withEvaluator(text: string, line: string): string {
  * The appended line. Without a known format it must not contain `import.meta`, from which Node would take the file for
  * an ES module. The parameter's name must not hide a name of the module.
  */
-function evaluatorLine(url: string, format: string | null | undefined): string {
+export function evaluatorLine(url: string, format: string | null | undefined): string {
   const meta = format === 'module' || format === 'module-typescript' ? ',import.meta' : '';
   return `\n;globalThis.${REGISTRY}(${JSON.stringify(url)},($telaioText)=>eval($telaioText)${meta});\n`;
 }

@@ -1,7 +1,8 @@
 /** Functions cross threads: a function taken apart into a plain description and captured values, and put together again. */
 export { accessorOf } from './accessor.ts';
 export { captureFunction, describeFunction } from './capture.ts';
-export { installModuleHooks } from './hooks.ts';
-export { isImportingModule, loadModuleOf } from './modules.ts';
+export { CODE, evaluatorLine, installModuleHooks, NO_CODE, REGISTRY } from './hooks.ts';
+export { importedAtStart, isImportingModule, loadModuleOf } from './modules.ts';
+export { isOwn, ownFolder, urlOf } from './own.ts';
 export { type PreparedFunction, prepareFunction, rebuildFunction } from './rebuild.ts';
 export { type AnyFunction, type CapturedFunction, describeReference, type FunctionReference } from './reference.ts';

@@ -6,10 +6,11 @@ import { types } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { FunctionError } from '../errors.ts';
 import { requireModule, TRANSFORMED } from './hooks.ts';
+import { ownUrl } from './own.ts';
 import { describeReference, type FunctionReference, fileOf } from './reference.ts';
 
 const QUERY = Symbol('a module with a query in its URL');
-const require = createRequire(import.meta.url);
+const require = createRequire(ownUrl);
 const namespaces = new Map<string, unknown>();
 const pending = new Map<string, Promise<unknown>>();
 /** The module whose import the present code comes from. */
@@ -66,6 +67,15 @@ export function loadModuleSync(reference: FunctionReference): unknown {
  * left running (timers, promises that nobody awaits), also after the import has ended.
  */
 export const isImportingModule = (): string | undefined => importing.getStore();
+
+/**
+ * The calling code is part of a file that is being imported by a worker from its start, with this library in it: what comes
+ * after it in that file is. `begin` is not.
+ */
+export function importedAtStart(url: string, begin: () => void): void {
+  importing.exit(begin);
+  importing.enterWith(url);
+}
 
 /** Whether it stands in the module that Node was started with, and this thread runs that. */
 function isProgram({ module }: FunctionReference): boolean {

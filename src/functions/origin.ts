@@ -4,6 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { FunctionError } from '../errors.ts';
 import type { Origin } from './analyse.ts';
 
+import { ownUrl } from './own.ts';
 import { fileOf, shownName } from './reference.ts';
 import type { Script } from './script.ts';
 import { parseScript } from './syntax.ts';
@@ -34,22 +35,26 @@ export function moduleOf(script: Script): string | undefined {
   const url = isPath(script.url) ? pathToFileURL(script.url).href : script.url;
   if (!url.startsWith('file:') || IN_MEMORY.test(url)) return undefined;
   if (script.isModule || rebuiltFormat(script) !== undefined) return url;
-  return fileOf(url) in createRequire(import.meta.url).cache ? url : undefined;
+  return fileOf(url) in createRequire(ownUrl).cache ? url : undefined;
 }
 
 /** The 1-based place in the user's own file of a 0-based one in the script. */
 export function mappedPlace(script: Script, line: number, column: number): { line: number; column: number } {
   try {
-    const path = script.url.startsWith('file:') ? fileURLToPath(script.url) : script.url;
+    const path = pathOf(script.url);
     const entry = (findSourceMap(script.url) ?? findSourceMap(path))?.findEntry(line, column);
     if (entry !== undefined && 'originalLine' in entry && Number.isInteger(entry.originalLine)) {
-      return { line: entry.originalLine + 1, column: entry.originalColumn + 1 };
+      // In a file that was made of others (a bundle) it is in one of those, but the script's own name stands beside it.
+      if (pathOf(entry.originalSource) === path)
+        return { line: entry.originalLine + 1, column: entry.originalColumn + 1 };
     }
   } catch {
     // No map, or a broken one: the place in the script is the best there is.
   }
   return { line: line + 1, column: column + 1 };
 }
+
+const pathOf = (place: string): string => (place.startsWith('file:') ? fileURLToPath(place) : place);
 
 const isPath = (url: string): boolean => url.startsWith('/') || /^[A-Za-z]:[\\/]/.test(url);
 

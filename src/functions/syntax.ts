@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import type { ScopeManager } from 'eslint-scope';
+import { ownUrl } from './own.ts';
 
 /** Any ESTree node; the walkers below look only at shapes. */
 // biome-ignore lint/suspicious/noExplicitAny: ESTree is a union of some seventy shapes, read here by `type`
@@ -26,7 +27,7 @@ export type Syntax = {
 
 // Loaded on the first capture only: a thread that merely receives functions needs no parser. Bundlers know a literal
 // `require('…')` and pack what it names; in an ES module that was not bundled there is none.
-const required = createRequire(import.meta.url);
+const required = createRequire(ownUrl);
 /** Under `node -e` and in the REPL there is a global `require`, which looks from the current folder. */
 const isBundled = (): boolean =>
   typeof require === 'function' && require !== (globalThis as { require?: unknown }).require;

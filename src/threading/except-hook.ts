@@ -1,7 +1,6 @@
 /** What happens to an error that escapes a thread: one report, as Python's `threading.excepthook`. */
-import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
+import { type FunctionReference, isOwn, loadModuleOf } from '../functions/index.ts';
 import { discard, heap, loadValue, lockMutex, pack, SUPER, store, storeValue, unlockMutex } from '../memory/index.ts';
 import { writeReport } from './output.ts';
 import type { Thread } from './thread.ts';
@@ -83,13 +82,11 @@ function defaultHook({ error, thread, target }: ExceptHookArgs): void {
   writeReport(`Exception in thread ${thread.name}, ${target}:\n${textOf(error)}\n`);
 }
 
-const OWN = [new URL('..', import.meta.url).href, fileURLToPath(new URL('..', import.meta.url))];
-
 /** The error with its stack, less the frames of this library and of Node itself. */
 export function textOf(error: unknown): string {
   const kept: string[] = [];
   for (const line of inspect(error, { colors: false }).split('\n')) {
-    const own = OWN.some((place) => line.includes(place)) || line.includes('(node:') || line.includes(' node:internal');
+    const own = isOwn(line) || line.includes('(node:') || line.includes(' node:internal');
     if (!/^\s+at /.test(line) || !own) kept.push(line);
     // The brace before an error's own properties stands behind its last frame.
     else if (line.endsWith(' {')) kept[kept.length - 1] += ' {';

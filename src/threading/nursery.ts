@@ -10,9 +10,8 @@
  *                                                  ▲                        │ claims a descriptor, writes it to its seat
  *                                                  └───── 'exit' ───────────┘ → reap, finish the thread's record
  */
-import { existsSync } from 'node:fs';
-import { isMainThread, type ResourceLimits, SHARE_ENV, Worker, workerData } from 'node:worker_threads';
-import { RuntimeError, UnsupportedError } from '../errors.ts';
+import { isMainThread, type ResourceLimits, SHARE_ENV, type Worker, workerData } from 'node:worker_threads';
+import { RuntimeError } from '../errors.ts';
 import {
   addressOf,
   blockFor,
@@ -30,6 +29,7 @@ import {
   wrapCounting,
 } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
+import { mustHaveEntries, startWorker } from './entry.ts';
 import { buryOrphans } from './orphans.ts';
 import { hasWayToNursery, setNurseryWorker } from './ports.ts';
 
@@ -86,11 +86,7 @@ export function nursery(): Queue<Request> {
 }
 
 function makeNursery(): Queue<Request> {
-  if (!existsSync(bootstrapFile('nursery'))) {
-    throw new UnsupportedError(
-      `No thread can be started: ${bootstrapFile('nursery').href} is missing. Was telaio bundled? Mark it as external, so that it stays a package of its own.`,
-    );
-  }
+  mustHaveEntries();
   const queue = new Queue<Request>();
   const address = addressOf(queue);
   heap.retain(address);
@@ -101,13 +97,15 @@ function makeNursery(): Queue<Request> {
   heap.store(SUPER.NURSERY_IDENT, heap.ident);
   let worker: Worker;
   try {
-    worker = new Worker(bootstrapFile('nursery'), {
-      name: 'telaio nursery',
-      workerData: { telaio: 'nursery', facts: programFacts() } satisfies NurseryData,
-      // Neither the program's loaders nor its preloaded modules have any business there.
-      execArgv: [],
-      env: SHARE_ENV,
-    });
+    worker = startWorker<NurseryData>(
+      { telaio: 'nursery', facts: programFacts() },
+      {
+        name: 'telaio nursery',
+        // Neither the program's loaders nor its preloaded modules have any business there.
+        execArgv: [],
+        env: SHARE_ENV,
+      },
+    );
   } catch (error) {
     // Nobody stands for it: the next start tries again, instead of waiting for what never comes.
     heap.store(SUPER.NURSERY_IDENT, 0);
@@ -133,11 +131,6 @@ function closeNursery(queue: Queue<Request>): void {
   queue.putSync({ type: 'close' });
   const end = performance.now() + CLOSING_MS;
   while (heap.load(SUPER.NURSERY_IDENT) !== 0 && performance.now() < end) blockFor(heap, 1);
-}
-
-/** The compiled file or the source, whichever this is. */
-export function bootstrapFile(name: 'nursery' | 'isolate'): URL {
-  return new URL(`./bootstrap/${name}${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url);
 }
 
 /** Options of the command line that a thread needs too: what loads and resolves modules. */

@@ -1,6 +1,6 @@
 /** What an isolate does from its first to its last thread. The entry file of every worker that the nursery makes. */
 import { workerData } from 'node:worker_threads';
-import { installModuleHooks } from '../../functions/index.ts';
+import { installModuleHooks, ownFolder } from '../../functions/index.ts';
 import '../../kinds.ts';
 import { heap, ISOLATE } from '../../memory/index.ts';
 import '../index.ts';
@@ -28,7 +28,8 @@ seat[SEAT.DESCRIPTOR] = heap.descriptor;
 process.argv = facts.argv;
 installOutput();
 installModuleHooks();
-declareNoTests();
+// A bundle has this module in it, not as a file that others could be led to.
+if (ownFolder !== undefined) declareNoTests();
 let failing = false;
 process.on('uncaughtException', async (error) => {
   if (isEndedWait(error)) return;

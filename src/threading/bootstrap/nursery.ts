@@ -1,5 +1,5 @@
 /** The nursery's life: makes isolates, ends them, and cleans up after them. See ../nursery.ts. */
-import { parentPort, type ResourceLimits, SHARE_ENV, Worker, workerData } from 'node:worker_threads';
+import { parentPort, type ResourceLimits, SHARE_ENV, type Worker, workerData } from 'node:worker_threads';
 import { RuntimeError, WorkerCrashedError } from '../../errors.ts';
 // What a dead isolate held, of whatever kind, is abandoned and given back from here.
 import '../../kinds.ts';
@@ -16,16 +16,8 @@ import {
   wrapCounting,
 } from '../../memory/index.ts';
 import type { Queue } from '../../queue/index.ts';
-import {
-  bootstrapFile,
-  type IsolateData,
-  leaveIdle,
-  type NurseryData,
-  type Request,
-  runsIn,
-  SEAT,
-  settled,
-} from '../nursery.ts';
+import { startWorker } from '../entry.ts';
+import { type IsolateData, leaveIdle, type NurseryData, type Request, runsIn, SEAT, settled } from '../nursery.ts';
 import { writeReport } from '../output.ts';
 import { isPortMessage } from '../ports.ts';
 import { finish, nameOf } from '../record.ts';
@@ -42,16 +34,18 @@ function spawn(record: number, limits: ResourceLimits | undefined): void {
   let failure: unknown;
   let worker: Worker;
   try {
-    worker = new Worker(bootstrapFile('isolate'), {
-      name,
-      workerData: { telaio: 'isolate', facts, record, seat, reusable: limits === undefined } satisfies IsolateData,
-      execArgv: facts.execArgv,
-      env: SHARE_ENV,
-      resourceLimits: limits,
-      // Its own streams go through this event loop; it replaces them, so nothing must be piped from here.
-      stdout: true,
-      stderr: true,
-    });
+    worker = startWorker<IsolateData>(
+      { telaio: 'isolate', facts, record, seat, reusable: limits === undefined },
+      {
+        name,
+        execArgv: facts.execArgv,
+        env: SHARE_ENV,
+        resourceLimits: limits,
+        // Its own streams go through this event loop; it replaces them, so nothing must be piped from here.
+        stdout: true,
+        stderr: true,
+      },
+    );
   } catch (error) {
     finish(
       heap,
@@ -161,9 +155,14 @@ async function close(): Promise<void> {
 
 heap.store(SUPER.NURSERY_IDENT, heap.ident);
 const requests = wrapCounting(heap, heap.i32[SUPER.NURSERY_QUEUE]) as Queue<Request>;
-for await (const request of requests) {
-  if (request.type === 'spawn') spawn(request.record, request.limits);
-  else if (request.type === 'terminate') terminate(request.record);
-  else break;
+
+async function live(): Promise<void> {
+  for await (const request of requests) {
+    if (request.type === 'spawn') spawn(request.record, request.limits);
+    else if (request.type === 'terminate') terminate(request.record);
+    else break;
+  }
+  await close();
 }
-await close();
+
+void live();

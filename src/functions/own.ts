@@ -1,0 +1,19 @@
+/** Where this copy of the library lies: in a folder of its own, or packed into a file of the program's, a *bundle*. */
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+/** URL of the file that a module has come to lie in. Packed into CommonJS it has no `import.meta`. */
+export const urlOf = (meta: ImportMeta): string => (meta.url as string | undefined) ?? pathToFileURL(__filename).href;
+
+/** Of the file with this module. */
+export const ownUrl = urlOf(import.meta);
+
+/** URL of the library's own folder (`src` or `dist`); undefined in a bundle. */
+export const ownFolder = /\/functions\/own\.[jt]s$/.test(ownUrl) ? new URL('..', ownUrl).href : undefined;
+
+const path = ownFolder && fileURLToPath(ownFolder);
+
+/** Whether a line of a stack, or a URL, is in the library. In a bundle only a source map tells. */
+export function isOwn(text: string): boolean {
+  if (ownFolder === undefined) return /[\\/]telaio[\\/](?:src|dist)[\\/]/.test(text);
+  return text.includes(ownFolder) || text.includes(path!);
+}

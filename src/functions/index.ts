@@ -3,6 +3,6 @@ export { accessorOf } from './accessor.ts';
 export { captureFunction, describeFunction } from './capture.ts';
 export { CODE, evaluatorLine, installModuleHooks, NO_CODE, REGISTRY } from './hooks.ts';
 export { importedAtStart, isImportingModule, loadModuleOf } from './modules.ts';
-export { isOwn, ownFolder, urlOf } from './own.ts';
-export { type PreparedFunction, prepareFunction, rebuildFunction } from './rebuild.ts';
+export { isOwn, ownFile, ownFolder, urlOf } from './own.ts';
+export { exportedFrom, type PreparedFunction, prepareFunction, rebuildFunction } from './rebuild.ts';
 export { type AnyFunction, type CapturedFunction, describeReference, type FunctionReference } from './reference.ts';

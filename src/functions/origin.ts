@@ -10,19 +10,18 @@ import type { Script } from './script.ts';
 import { parseScript } from './syntax.ts';
 import { REBUILT } from './text.ts';
 
-/** Syntax trees are large: only the scripts that were used last keep theirs. */
-const origins = new Map<string, Origin>();
+/** Syntax trees are large, several times their text: the scripts that were used last keep theirs until V8 collects. */
+const origins = new Map<string, WeakRef<Origin>>();
 const KEPT = 8;
 /** What Node calls the module of `node --input-type=module -e` and of standard input. */
 const IN_MEMORY = /\/(?:\[|%5B)(?:eval|stdin)\d*(?:\]|%5D)$/;
 
 export function originOf(script: Script, fn: { name: string; text: string }): Origin {
-  let origin = origins.get(script.id);
-  if (origin === undefined) {
-    origin = parse(script, fn);
-    if (origins.size >= KEPT) origins.delete(origins.keys().next().value!);
-  } else origins.delete(script.id);
-  origins.set(script.id, origin);
+  const known = origins.get(script.id);
+  const origin = known?.deref() ?? parse(script, fn);
+  origins.delete(script.id);
+  if (origins.size >= KEPT) origins.delete(origins.keys().next().value!);
+  origins.set(script.id, known?.deref() === origin ? known : new WeakRef(origin));
   return origin;
 }
 

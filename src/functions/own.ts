@@ -1,4 +1,7 @@
-/** Where this copy of the library lies: in a folder of its own, or packed into a file of the program's, a *bundle*. */
+/**
+ * Where this copy of the library lies: in a folder of its own (`src`, or `dist` in pieces that the build made), or packed into
+ * a file of the program's, a *bundle*.
+ */
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** URL of the file that a module has come to lie in. Packed into CommonJS it has no `import.meta`. */
@@ -7,10 +10,16 @@ export const urlOf = (meta: ImportMeta): string => (meta.url as string | undefin
 /** Of the file with this module. */
 export const ownUrl = urlOf(import.meta);
 
-/** URL of the library's own folder (`src` or `dist`); undefined in a bundle. */
-export const ownFolder = /\/functions\/own\.[jt]s$/.test(ownUrl) ? new URL('..', ownUrl).href : undefined;
+/** URL of the library's own folder; undefined in a bundle. */
+export const ownFolder = /\/(?:functions\/own\.[jt]s|pieces\/telaio-\w+\.js)$/.test(ownUrl)
+  ? new URL('..', ownUrl).href
+  : undefined;
 
 const path = ownFolder && fileURLToPath(ownFolder);
+const ending = ownUrl.slice(ownUrl.lastIndexOf('.'));
+
+/** URL of a file of the library, by its place in that folder and without its ending. */
+export const ownFile = (name: string): string => `${ownFolder}${name}${ending}`;
 
 /** Whether a line of a stack, or a URL, is in the library. In a bundle only a source map tells. */
 export function isOwn(text: string): boolean {

@@ -5,7 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import type { ScopeManager } from 'eslint-scope';
-import { ownUrl } from './own.ts';
+import { ownFolder, ownUrl } from './own.ts';
 
 /** Any ESTree node; the walkers below look only at shapes. */
 // biome-ignore lint/suspicious/noExplicitAny: ESTree is a union of some seventy shapes, read here by `type`
@@ -30,7 +30,7 @@ export type Syntax = {
 const required = createRequire(ownUrl);
 /** Under `node -e` and in the REPL there is a global `require`, which looks from the current folder. */
 const isBundled = (): boolean =>
-  typeof require === 'function' && require !== (globalThis as { require?: unknown }).require;
+  ownFolder === undefined && typeof require === 'function' && require !== (globalThis as { require?: unknown }).require;
 let acorn: typeof import('acorn') | undefined;
 let eslintScope: typeof import('eslint-scope') | undefined;
 

@@ -26,7 +26,6 @@ import type { Outcome } from './worker.ts';
 
 /** What its senders' errors and `map` want to know. */
 export type Facts = {
-  text: string;
   maxWorkers: number;
   singly: boolean;
   prefix: string;

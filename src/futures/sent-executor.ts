@@ -90,7 +90,7 @@ export class SentExecutor extends Executor {
   }
 
   override toString(): string {
-    return `${this.#facts.text.slice(0, -1)}, sent here>`;
+    return `<ThreadPoolExecutor ${this.#facts.prefix}, sent here>`;
   }
 
   #pool(): Pool {
@@ -223,7 +223,7 @@ export class SentExecutor extends Executor {
       // It can say how the worker died.
       if (now - since < TOLD_MS) continue;
       const ended = this.#record.wasEnded(ident);
-      const text = `The task's worker died: a thread of ${this.#facts.text}.`;
+      const text = `The task's worker died: a thread of ${this.toString()}.`;
       this.#died(ident, ended ? undefined : new WorkerCrashedError(text));
     }
     this.#submissions.putLostWhenStill();

@@ -7,6 +7,7 @@ import { channel } from 'node:diagnostics_channel';
 import { CancelledError, CloneError, TimeoutError, WorkerCrashedError } from '../errors.ts';
 import { addressOf, heap, leavingWith, letGo, TASK, TASK_FLAG, TASK_FORM, TASK_STATE } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
+import { mayStartThreads } from '../threading/internal.ts';
 import { addCallSite, type CallSite, CallSites } from './call-site.ts';
 import { storesOf } from './context.ts';
 import { storeReason } from './crash.ts';
@@ -275,6 +276,8 @@ export class Submissions implements FutureSource {
 
   /** Encodes a function. One that captures nothing is the same each time, and kept; else (`keep` apart) it has no number. */
   #send(fn: AnyFunction, keep = false): SentFunction {
+    // Looking into a new function takes a while, and so does that.
+    mayStartThreads();
     const sent = sendFunction(this.#pool.nextFunction(), fn);
     if (sent.constant) {
       this.#sent.set(fn, sent);

@@ -321,10 +321,9 @@ export class ThreadPoolExecutor extends Executor {
   }
 
   #makeRecord(): ExecutorRecord {
-    const text = `<ThreadPoolExecutor ${this.#prefix}>`;
     const singly = this.#options.maxTasksPerWorker !== undefined;
     const { resourceLimits } = this.#options;
-    const facts = { text, maxWorkers: this.#maxWorkers, singly, prefix: this.#prefix, resourceLimits };
+    const facts = { maxWorkers: this.#maxWorkers, singly, prefix: this.#prefix, resourceLimits };
     const record = new ExecutorRecord(this.#ring, this.#submissions.outcomes, this.#worker().prepare(), facts);
     record.setWord(EXECUTOR.FUNCTIONS, this.#functionCount);
     record.setWord(EXECUTOR.WORKERS, this.#workerCount - 1);

@@ -3,7 +3,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { MessagePort } from 'node:worker_threads';
 import { CloneError, Empty, ShutDown } from '../errors.ts';
-import { type FunctionReference, loadModuleOf } from '../functions/index.ts';
+import { exportedFrom, type FunctionReference, loadModuleOf } from '../functions/index.ts';
 import {
   collectGarbage,
   discard,
@@ -70,6 +70,8 @@ export type WorkerOptions = {
 
 /** How long an idle worker sleeps before it looks whether its executor's isolate lives, in milliseconds. */
 const LIVENESS_MS = 2_000;
+
+exportedFrom('futures/worker', serve);
 
 /** Runs tasks until there will be none: `LEFT`. What ends in any other way has died. */
 export const LEFT = 'left';

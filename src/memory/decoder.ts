@@ -356,7 +356,23 @@ export class Decoder {
   }
 }
 
-/** A private copy of shared bytes: made from them, so that nobody writes zeros first. */
+/** From so many bytes on glibc's malloc asks the system for each buffer, until it has seen a larger one freed. */
+const LARGE = 2 ** 17;
+/** As large as counts for it. */
+const LARGEST = 31 * 2 ** 20;
+let hasRoom = false;
+
+/**
+ * A private copy of shared bytes: made from them, so that nobody writes zeros first.
+ *
+ * Large ones come and go by the dozen, as V8 collects. Left alone, malloc gives the room back to the system each time and
+ * gets it again page by page, which takes longer than the copying. One very large buffer, never written to and freed at
+ * once, has it keep up to twice its size.
+ */
 function copy(u8: Uint8Array, start: number, end: number): ArrayBuffer {
+  if (!hasRoom && end - start >= LARGE) {
+    hasRoom = true;
+    new ArrayBuffer(LARGEST).transfer(0);
+  }
   return new Uint8Array(u8.subarray(start, end)).buffer;
 }

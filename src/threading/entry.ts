@@ -6,7 +6,16 @@
 import { existsSync } from 'node:fs';
 import { Worker, type WorkerOptions, workerData } from 'node:worker_threads';
 import { UnsupportedError } from '../errors.ts';
-import { CODE, evaluatorLine, importedAtStart, NO_CODE, ownFolder, REGISTRY, urlOf } from '../functions/index.ts';
+import {
+  CODE,
+  evaluatorLine,
+  importedAtStart,
+  NO_CODE,
+  ownFile,
+  ownFolder,
+  REGISTRY,
+  urlOf,
+} from '../functions/index.ts';
 
 /** From here everything that a worker needs is reached. */
 const here = urlOf(import.meta);
@@ -40,9 +49,7 @@ import(workerData.bundle).catch((error) => {
 });
 `;
 
-/** The compiled file or the source, whichever this is. */
-const fileFor = (name: 'nursery' | 'isolate'): URL =>
-  new URL(`./bootstrap/${name}${here.slice(here.lastIndexOf('.'))}`, here);
+const fileFor = (name: 'nursery' | 'isolate'): URL => new URL(ownFile(`threading/bootstrap/${name}`));
 
 /** @throws UnsupportedError where the library's files were not kept together. */
 export function mustHaveEntries(): void {

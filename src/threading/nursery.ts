@@ -118,6 +118,11 @@ function makeNursery(): Queue<Request> {
   return queue;
 }
 
+/** Threads may be wanted soon: what starts them comes up meanwhile. */
+export function mayStartThreads(): void {
+  nursery();
+}
+
 /** Whether ports can be sent from here to threads: a worker of the program's own has no way to a nursery that isn't its own. */
 export function hasWayToThreads(): boolean {
   nursery();

@@ -10,8 +10,8 @@ import { blockFor, heap, lockMutex, SUPER, unlockMutex } from '../memory/index.t
 import { noteOutput } from './tail.ts';
 
 /** Writes all of it, in one piece as others see it. Throws `EPIPE` when the reader went away, as Node's streams. */
-function writeWhole(fd: number, chunk: string | Uint8Array): void {
-  let rest = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+function writeWhole(fd: number, bytes: Uint8Array): void {
+  let rest = bytes;
   lockMutex(heap, SUPER.OUTPUT_MUTEX);
   try {
     while (rest.length > 0) {
@@ -33,7 +33,7 @@ function writeWhole(fd: number, chunk: string | Uint8Array): void {
 /** The same for reports: a reader that went away (`2>&1 | head`) ends it quietly. */
 export function writeReport(text: string): void {
   try {
-    writeWhole(2, text);
+    writeWhole(2, Buffer.from(text));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
   }
@@ -57,9 +57,9 @@ class DescriptorStream extends Writable {
     callback: (error?: Error | null) => void,
   ): void {
     try {
-      const whole = typeof chunk === 'string' && encoding !== 'utf8' ? Buffer.from(chunk, encoding) : chunk;
-      noteOutput(whole);
-      writeWhole(this.fd, whole);
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+      noteOutput(bytes);
+      writeWhole(this.fd, bytes);
       callback();
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EPIPE') return callback(error as Error);

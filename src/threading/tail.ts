@@ -15,12 +15,10 @@ export function keepTail(record: number): void {
 }
 
 /** The thread that runs here writes this. */
-export function noteOutput(chunk: string | Uint8Array): void {
+export function noteOutput(bytes: Uint8Array): void {
   const record = heap.load(heap.descriptor + ISOLATE.THREAD);
   const tail = record === 0 ? 0 : heap.i32[record + THREAD.TAIL];
   if (tail === 0) return;
-  // A character takes a byte or more, so earlier ones can't be among the last.
-  const bytes = typeof chunk === 'string' ? Buffer.from(chunk.slice(-TAIL.RING_BYTES)) : chunk;
   const last = bytes.subarray(Math.max(0, bytes.length - TAIL.RING_BYTES));
   const total = heap.i32[tail + TAIL.TOTAL];
   const start = total % TAIL.RING_BYTES;

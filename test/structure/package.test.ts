@@ -46,6 +46,30 @@ test('publint finds nothing wrong', { timeout: 60_000 }, async () => {
   assert.deepEqual(messages, []);
 });
 
+test('tests of the package that are written in the same file as a target run once', { timeout: 60_000 }, () => {
+  writeFileSync(
+    join(consumer, 'once.test.js'),
+    `import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Thread } from 'telaio';
+const twice = (n) => 2 * n;
+test('a thread', async () => {
+  const thread = new Thread({ target: (n) => twice(n), args: [21] });
+  thread.start();
+  assert.equal(await thread.result(), 42);
+  console.log('ran');
+});
+`,
+  );
+  const { stdout, status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', 'once.test.js'], {
+    cwd: consumer,
+    encoding: 'utf8',
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+  });
+  assert.equal(status, 0, stdout);
+  assert.equal(stdout.match(/^ran$/gm)?.length, 1, stdout);
+});
+
 test('every subpath can be imported and has types', { timeout: 60_000 }, () => {
   const paths = Object.keys(manifest.exports).filter((path) => !path.endsWith('.json'));
   const names = paths.map((path) => path.replace(/^\./, 'telaio'));

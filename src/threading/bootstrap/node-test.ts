@@ -3,6 +3,7 @@
  * imports it; the tests that it declares are the main thread's business, and would run once more in each thread.
  */
 import { registerHooks } from 'node:module';
+import { ownFile } from '../../functions/index.ts';
 
 // The real one for the rest of it; not through the hook, which leads here.
 const real = process.getBuiltinModule('node:test');
@@ -25,7 +26,7 @@ export function declareNoTests(): void {
   registerHooks({
     resolve: (specifier, context, nextResolve) =>
       specifier === 'node:test'
-        ? { url: import.meta.url, format: undefined, shortCircuit: true }
+        ? { url: ownFile('threading/bootstrap/node-test'), format: undefined, shortCircuit: true }
         : nextResolve(specifier, context),
   });
 }

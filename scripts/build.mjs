@@ -35,6 +35,7 @@ const ENTRIES = [
   'threading/bootstrap/isolate',
   'threading/bootstrap/node-test',
   'futures/worker',
+  'futures/sent-executor',
 ];
 
 if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || process.argv.includes('--force')) {

@@ -4,8 +4,11 @@
  */
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** URL of the file that a module has come to lie in. Packed into CommonJS it has no `import.meta`. */
-export const urlOf = (meta: ImportMeta): string => (meta.url as string | undefined) ?? pathToFileURL(__filename).href;
+/** Whether a module was packed into CommonJS, where there is no `import.meta`. */
+export const isCommonJS = (meta: ImportMeta): boolean => (meta.url as string | undefined) === undefined;
+
+/** URL of the file that a module has come to lie in. */
+export const urlOf = (meta: ImportMeta): string => (isCommonJS(meta) ? pathToFileURL(__filename).href : meta.url);
 
 /** Of the file with this module. */
 export const ownUrl = urlOf(import.meta);

@@ -3,6 +3,7 @@
  * Workers are the business of the thread that made it, unless that blocks.
  */
 import { BrokenExecutor, RuntimeError, ShutDown, WorkerCrashedError } from '../errors.ts';
+import { exportedFrom } from '../functions/index.ts';
 import { EXECUTOR, EXECUTOR_STATE, heap, ISOLATE, SENT_AS, type SentAs, THREAD, wake } from '../memory/index.ts';
 import type { Queue } from '../queue/index.ts';
 import type { CallSite } from './call-site.ts';
@@ -230,6 +231,8 @@ export class SentExecutor extends Executor {
     this.#wanted();
   }
 }
+
+exportedFrom('futures/sent-executor', receiveExecutor, import.meta);
 
 /** What an executor is made of again where it arrives. */
 export function receiveExecutor(record: ExecutorRecord): object {

@@ -71,7 +71,7 @@ export type WorkerOptions = {
 /** How long an idle worker sleeps before it looks whether its executor's isolate lives, in milliseconds. */
 const LIVENESS_MS = 2_000;
 
-exportedFrom('futures/worker', serve);
+exportedFrom('futures/worker', serve, import.meta);
 
 /** Runs tasks until there will be none: `LEFT`. What ends in any other way has died. */
 export const LEFT = 'left';

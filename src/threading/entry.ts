@@ -44,6 +44,8 @@ require('node:module').registerHooks({
     return { ...loaded, source: Buffer.concat([Buffer.from(source), Buffer.from(text)]) };
   },
 });
+// Node has given these to this text, and so to all: modules would take themselves for CommonJS.
+for (const name of ['require', 'module', 'exports', '__filename', '__dirname']) delete globalThis[name];
 import(workerData.bundle).catch((error) => {
   if (!workerData.begun) throw error;
 });

@@ -61,8 +61,10 @@ a class 33
 WorkerCrashedError 7
 true order 4 E_ORDER
 TimeoutError
+an executor 15
 CancelledError CancelledError
 a thread 0 3 6 9 12 5
+<ThreadPoolExecutor ThreadPoolExecutor-0, sent here>
 `;
 
 const WAYS: Record<string, [fixture: string, options: BuildOptions]> = {

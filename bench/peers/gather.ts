@@ -146,7 +146,8 @@ export async function gather(quick: boolean, tell: (text: string) => void): Prom
   return { pools: found, cells: gathering.cells };
 }
 
-export type Best = { value: number; setting: number; note?: string; aside?: boolean };
+/** `values`: of each round. */
+export type Best = { value: number; values: readonly number[]; setting: number; note?: string; aside?: boolean };
 
 /** The median of a pool's best configuration in that row; or why there is none. */
 export function bestOf(row: Row, cell: Cell | undefined): Best | { error: string } {
@@ -159,7 +160,7 @@ export function bestOf(row: Row, cell: Cell | undefined): Best | { error: string
     }
     const value = median(entry.values);
     if (best && (row.better === 'more' ? value <= best.value : value >= best.value)) continue;
-    best = { value, setting, note: entry.note, aside: entry.aside };
+    best = { value, values: entry.values, setting, note: entry.note, aside: entry.aside };
   }
   return best ?? { error };
 }

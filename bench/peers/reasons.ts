@@ -4,8 +4,8 @@
  */
 import type { RowId } from './rows.ts';
 
-const post =
-  'A buffer that a task takes along is posted only when a worker has taken the task, since before that nobody knows which one will: a message more than in a pool that chooses the worker when it is given the task.';
+const collections =
+  'The copying itself takes no longer here. But V8 collects after every few dozens of such buffers, in each thread, and that takes as long as there is much loaded: the shared heap, its codec and what is built on them, where a pool of ports has a tenth of that code.';
 const fork =
   'A child is forked from a running interpreter, whose pages it shares until it writes to them; a Node worker sets up an isolate of its own.';
 const thread =
@@ -20,7 +20,7 @@ const chunks =
   'Chunks of numbers made by the caller are copied by V8 as packed arrays. Our `map` takes items one by one, finds the size of chunks by itself, keeps order, deadlines and errors for each item, and gives results one by one.';
 
 export const reasons: Partial<Record<RowId, Record<string, string>>> = {
-  'move-1MB': { piscina: post, tinypool: post, workerpool: post, multithreading: post },
+  'copy-1MB': { piscina: collections, tinypool: collections, workerpool: collections, poolifier: collections },
   'map-chunks': {
     piscina: chunks,
     tinypool: chunks,

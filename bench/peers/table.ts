@@ -78,10 +78,19 @@ ${behind.map(({ text }) => text).join('\n') || 'Nowhere.'}
 
 function behindLine({ row, all, first }: Ranked, telaio: Pool): { text: string; reason: string | undefined } {
   const own = all.get(telaio)!;
-  const reason = first && reasons[row.id]?.[first.pool.name.replace(/ .*/, '')];
+  const reason = first && (reasons[row.id]?.[first.pool.name.replace(/ .*/, '')] ?? overlap(row, own, first));
   const figure = 'error' in own ? own.error : row.write(own.value);
   const before = first ? `${row.write(first.best.value)} of ${first.pool.name}` : 'nobody';
   return { text: `- **${row.title}**: ${figure} behind ${before}. ${reason ?? '*no reason written*'}`, reason };
+}
+
+/** Where a round of ours was better than one of the first's, another run may well have another order. */
+function overlap(row: Row, own: Best | { error: string }, { best }: Place): string | undefined {
+  if ('error' in own) return undefined;
+  const [ours, theirs] = [own.values, best.values].map((values) => values.toSorted((a, b) => worse(row, b, a) - 1));
+  if (worse(row, theirs.at(-1)!, ours[0]) > 1) return undefined;
+  const range = (values: number[]): string => `${row.write(values[0])} to ${row.write(values.at(-1)!)}`;
+  return `By chance, it seems: the rounds overlap, ${range(ours)} here and ${range(theirs)} there.`;
 }
 
 function table(rows: ReadonlyMap<RowId, Ranked>, pools: readonly Pool[]): string {

@@ -10,18 +10,17 @@ import type { Script } from './script.ts';
 import { parseScript } from './syntax.ts';
 import { REBUILT } from './text.ts';
 
-/** Syntax trees are large, several times their text: the scripts that were used last keep theirs until V8 collects. */
-const origins = new Map<string, WeakRef<Origin>>();
-const KEPT = 8;
+/** Syntax trees are large, several times their text: only the scripts that were used last keep theirs. */
+const origins = new Map<string, Origin>();
+const KEPT = 2;
 /** What Node calls the module of `node --input-type=module -e` and of standard input. */
 const IN_MEMORY = /\/(?:\[|%5B)(?:eval|stdin)\d*(?:\]|%5D)$/;
 
 export function originOf(script: Script, fn: { name: string; text: string }): Origin {
-  const known = origins.get(script.id);
-  const origin = known?.deref() ?? parse(script, fn);
+  const origin = origins.get(script.id) ?? parse(script, fn);
   origins.delete(script.id);
   if (origins.size >= KEPT) origins.delete(origins.keys().next().value!);
-  origins.set(script.id, known?.deref() === origin ? known : new WeakRef(origin));
+  origins.set(script.id, origin);
   return origin;
 }
 

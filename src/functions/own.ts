@@ -26,6 +26,6 @@ export const ownFile = (name: string): string => `${ownFolder}${name}${ending}`;
 
 /** Whether a line of a stack, or a URL, is in the library. In a bundle only a source map tells. */
 export function isOwn(text: string): boolean {
-  if (ownFolder === undefined) return /[\\/]telaio[\\/](?:src|dist)[\\/]/.test(text);
+  if (ownFolder === undefined) return /[\\/]node_modules[\\/]telaio[\\/](?:src|dist)[\\/]/.test(text);
   return text.includes(ownFolder) || text.includes(path!);
 }

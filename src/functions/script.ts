@@ -20,19 +20,19 @@ export type Script = {
 
 /** All scripts that the debugger told of; their text is read for the very one that is asked for. */
 const seen = new Map<string, Omit<Script, 'source'>>();
-/** Scripts in use, the latest last, until V8 collects: texts are large. */
-const scripts = new Map<string, WeakRef<Script>>();
-const KEPT = 64;
+/** Scripts in use, the latest last: texts are large. */
+const scripts = new Map<string, Script>();
+const KEPT = 16;
 const DEEPEST = 100;
 
 /** The script at a location; `text` is the function's own, by which a file is recognised as what V8 compiled. */
 export function scriptOf(location: Location, text: string): Script {
-  let script = scripts.get(location.scriptId)?.deref();
+  let script = scripts.get(location.scriptId);
   if (script === undefined) {
     script = fromStack(location, text) ?? fromDebugger(location);
     scripts.delete(script.id);
     if (scripts.size >= KEPT) scripts.delete(scripts.keys().next().value!);
-    scripts.set(script.id, new WeakRef(script));
+    scripts.set(script.id, script);
   }
   return script;
 }

@@ -2,14 +2,27 @@
 import { types } from 'node:util';
 import type { AnyFunction } from './pool-options.ts';
 
-/** Its text is made when somebody asks for it. */
-export type CallSite = { stack?: string };
+/** Its text is made when somebody asks for it; until then it holds what the submitter's functions were called on. */
+export type CallSite = { readonly stack?: unknown };
 
 /** The stack below the call of `above`, the public function that was called. As long as `Error.stackTraceLimit` says. */
 export function callSiteBelow(above: AnyFunction): CallSite {
   const site: CallSite = {};
   Error.captureStackTrace(site, above);
   return site;
+}
+
+/** The same for one that is kept for long. */
+export const lastingCallSiteBelow = (above: AnyFunction): CallSite => ({ stack: textOf(callSiteBelow(above)) });
+
+/** The program may have a `prepareStackTrace` of its own, which makes something else of it, or throws. */
+function textOf(holder: { readonly stack?: unknown }): string {
+  try {
+    const { stack } = holder;
+    return typeof stack === 'string' ? stack : '';
+  } catch {
+    return '';
+  }
 }
 
 /** Stacks that may be taken in a burst, and in each millisecond after it. */
@@ -42,12 +55,13 @@ export class CallSites {
   }
 }
 
-/** To an error that is this task's alone; what else was thrown has no stack. */
+/** To an error that is this task's alone. What else was thrown has no stack, nor has an error whose own is gone. */
 export function addCallSite(error: unknown, site: CallSite | undefined): void {
   if (site === undefined || !types.isNativeError(error)) return;
+  const stack = textOf(error);
   // Less the first line, which would name an error.
-  const frames = site.stack?.split('\n').slice(1).join('\n');
-  if (!frames) return;
-  const value = `${error.stack}\n  submitted by:\n${frames}`;
+  const frames = textOf(site).split('\n').slice(1).join('\n');
+  if (stack === '' || frames === '') return;
+  const value = `${stack}\n  submitted by:\n${frames}`;
   Object.defineProperty(error, 'stack', { value, configurable: true, writable: true });
 }

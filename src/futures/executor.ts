@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 import type { Transferable } from 'node:worker_threads';
 import { REFUSED } from '../memory/index.ts';
-import { type CallSite, callSiteBelow } from './call-site.ts';
+import { type CallSite, lastingCallSiteBelow } from './call-site.ts';
 import type { ContextEntry } from './context.ts';
 import type { Future } from './future.ts';
 import { type MapOptions, type MapResult, mapOver, type Submitter } from './map.ts';
@@ -100,7 +100,7 @@ export abstract class Executor implements AsyncDisposable {
     items: Iterable<T> | AsyncIterable<T>,
     options: MapOptions = {},
   ): MapResult<R> {
-    const submitter = this.submitter(undefined, callSiteBelow(Executor.prototype.map));
+    const submitter = this.submitter(undefined, lastingCallSiteBelow(Executor.prototype.map));
     return mapOver(submitter, fn as (item: unknown) => unknown, items, options) as MapResult<R>;
   }
 

@@ -372,7 +372,11 @@ let hasRoom = false;
 function copy(u8: Uint8Array, start: number, end: number): ArrayBuffer {
   if (!hasRoom && end - start >= LARGE) {
     hasRoom = true;
-    new ArrayBuffer(LARGEST).transfer(0);
+    try {
+      new ArrayBuffer(LARGEST).transfer(0);
+    } catch {
+      // Not so much to be had: then it is as it was.
+    }
   }
   return new Uint8Array(u8.subarray(start, end)).buffer;
 }

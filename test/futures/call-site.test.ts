@@ -1,13 +1,14 @@
 /** The stack of a task's error ends where the task was submitted. */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
+import { inspect } from 'node:util';
 import { CallSites } from '../../src/futures/call-site.ts';
 import { type Future, ThreadPoolExecutor } from '../../src/futures/index.ts';
 import { Event } from '../../src/threading/index.ts';
 import { check } from '../support/check.ts';
 import { until } from '../support/threads.ts';
 import * as promised from './fixtures/promised.ts';
-import { exitWith, fail, failOnThirteen, submitInside, waitForAsync } from './fixtures/tasks.ts';
+import { exitWith, fail, failOnThirteen, failWithoutStack, submitInside, waitForAsync } from './fixtures/tasks.ts';
 
 const failures = async (futures: Iterable<Future<unknown>>): Promise<Error[]> => {
   const all = await Promise.all([...futures].map((future) => future.exception()));
@@ -74,6 +75,30 @@ describe('the stack of a failure', () => {
     assert.match(parts[2], /^ +at .*call-site\.test\.ts/);
   });
 
+  check('stays as it is where the error has none, or the program makes something else of stacks', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const [without] = await failures([pool.submit(failWithoutStack, 'important')]);
+    assert.match(inspect(without), /Error: important/);
+    const { prepareStackTrace } = Error;
+    const ways = [(_error: Error, frames: NodeJS.CallSite[]) => frames, () => fail('no stacks')];
+    try {
+      for (const way of ways) {
+        Error.prepareStackTrace = way;
+        const [failed] = await failures([pool.submit(fail, 'a task')]);
+        const mapped = await pool
+          .map(failOnThirteen, [13])
+          .toArray()
+          .then(
+            () => assert.fail('it ended well'),
+            (error: Error) => error,
+          );
+        for (const { stack } of [failed, mapped]) assert.doesNotMatch(stack!, /submitted by/);
+      }
+    } finally {
+      Error.prepareStackTrace = prepareStackTrace;
+    }
+  });
+
   check('is that of the worker alone where one error is that of several tasks', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 3 });
     const never = new Event();
@@ -85,7 +110,7 @@ describe('the stack of a failure', () => {
     const sites = new CallSites();
     const submit = (alone: boolean) => sites.below(submit, alone);
     const taken = Array.from({ length: 100_000 }, () => submit(false));
-    assert.ok(taken.slice(0, 100).every((site) => site?.stack?.includes('call-site.test.ts')));
+    assert.ok(taken.slice(0, 100).every((site) => String(site?.stack).includes('call-site.test.ts')));
     // Each takes a microsecond at the least, and ten a millisecond are allowed.
     assert.ok(taken.filter((site) => site !== undefined).length < taken.length / 2);
     await until(() => submit(true) !== undefined);

@@ -20,8 +20,9 @@ const inputs = [
 ];
 const newest = Math.max(...inputs.map((file) => statSync(file).mtimeMs));
 
-/** What is imported by its name: by users, by the command, by workers, and by the benchmarks. */
+/** Stands for `require` until all is put together. */
 const REQUIRE = 'telaioRequire';
+/** What is imported by its name: by users, by the command, by workers, and by the benchmarks. */
 const ENTRIES = [
   'index',
   'threading/index',
@@ -37,6 +38,20 @@ const ENTRIES = [
   'futures/worker',
   'futures/sent-executor',
 ];
+
+const OPTIONS = {
+  write: false,
+  outdir: next,
+  bundle: true,
+  platform: 'node',
+  target: 'esnext',
+  packages: 'external',
+  external: ['./nursery.cjs'],
+  // Not the names: they are in stacks.
+  minifySyntax: true,
+  minifyWhitespace: true,
+  logLevel: 'warning',
+};
 
 if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || process.argv.includes('--force')) {
   try {
@@ -65,32 +80,37 @@ async function putTogether() {
     if (/\.js(?:\.map)?$/.test(name) && !/^cli[\\/]/.test(name)) rmSync(`${next}/${name}`);
   }
   const { outputFiles } = await build({
-    write: false,
+    ...OPTIONS,
     entryPoints: ENTRIES.map((name) => `${root}src/${name}.ts`),
     outbase: `${root}src`,
-    outdir: next,
     // By this the library knows its own files: src/functions/own.ts.
     chunkNames: 'pieces/telaio-[hash]',
-    bundle: true,
     splitting: true,
     format: 'esm',
-    platform: 'node',
-    target: 'esnext',
-    packages: 'external',
-    // Not the names: they are in stacks, and classes go by them.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    sourcemap: true,
-    sourcesContent: false,
-    // Bundlers of programs are to find it as it was written: it names packages that are wanted late, and at once.
+    // Bundlers of programs are to find it as it was written: it names what is wanted late, and at once.
     define: { require: REQUIRE },
-    logLevel: 'warning',
   });
   for (const { path, text } of outputFiles) {
     mkdirSync(dirname(path), { recursive: true });
-    // A class that speaks of itself has become one of another name: `var Thread = class _Thread`.
-    const renamed = [...text.matchAll(/=class (_\w+)/g)].map(([, name]) => name);
-    const named = renamed.reduce((all, name) => all.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), name.slice(1)), text);
-    writeFileSync(path, named.replaceAll(REQUIRE, 'require'));
+    writeFileSync(path, withNames(text).replaceAll(REQUIRE, 'require'));
   }
+  // Whole, for programs that are packed into a file: no worker of theirs can begin with a file of ours.
+  const [nursery] = (
+    await build({
+      ...OPTIONS,
+      entryPoints: [`${root}src/threading/bootstrap/nursery.ts`],
+      format: 'cjs',
+      logOverride: { 'empty-import-meta': 'silent' },
+    })
+  ).outputFiles;
+  writeFileSync(`${next}/pieces/nursery.cjs`, `module.exports=${JSON.stringify(withNames(nursery.text))};\n`);
+}
+
+/** Classes are called in texts what they are called in the sources, whatever bundlers and minifiers make of them. */
+function withNames(text) {
+  const heads = /(?:\b([A-Z]\w*)=class(?: \w+)?|\bclass ([A-Z]\w*))(?: extends [\w$.]+)?\{/g;
+  return text.replace(
+    heads,
+    (head, held, name = held) => `${head}static{Object.defineProperty(this,"name",{value:"${name}",configurable:!0})}`,
+  );
 }

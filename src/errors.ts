@@ -158,28 +158,3 @@ export class BrokenExecutor extends TelaioError {
     super(message, code, options);
   }
 }
-
-// Whatever a minifier calls them: programs test errors by name, and threads look their classes up by it.
-for (const [name, cls] of Object.entries({
-  TelaioError,
-  RuntimeError,
-  BrokenBarrierError,
-  TimeoutError,
-  FunctionError,
-  CloneError,
-  HeapExhaustedError,
-  DisposedError,
-  DeadlockError,
-  FinalizationError,
-  BootstrapError,
-  UnsupportedError,
-  Empty,
-  Full,
-  ShutDown,
-  ThreadEndedError,
-  WorkerCrashedError,
-  CancelledError,
-  BrokenExecutor,
-})) {
-  Object.defineProperty(cls, 'name', { value: name, configurable: true });
-}

@@ -19,6 +19,8 @@ export const REGISTRY = '$telaioModules';
 type Registry = {
   (url: string, evaluate: (text: string) => unknown, meta?: object): void;
   all: Map<string, Evaluator>;
+  /** A program's file that could not be loaded at a worker's start (threading/entry.ts). */
+  failed?: { url: string; error: unknown };
 };
 
 /** Formats in which code can be appended; others (`json`, `wasm`, `addon`) are left alone. */
@@ -45,6 +47,12 @@ export function requireModule(path: string, load: (path: string) => unknown): un
 
 /** The evaluator of a module that was loaded in this isolate after the hook was installed. */
 export const evaluatorOf = (url: string): Evaluator | undefined => registry()?.all.get(url);
+
+/** Throws what a module failed with before: asked again, CommonJS would load it anew, with all that is packed into it. */
+export function throwIfFailed(url: string): void {
+  const failed = registry()?.failed;
+  if (failed?.url === url) throw failed.error;
+}
 
 export const areHooksInstalled = (): boolean => registry() !== undefined;
 

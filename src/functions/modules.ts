@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { FunctionError } from '../errors.ts';
-import { requireModule, TRANSFORMED } from './hooks.ts';
+import { requireModule, TRANSFORMED, throwIfFailed } from './hooks.ts';
 import { ownUrl } from './own.ts';
 import { describeReference, type FunctionReference, fileOf } from './reference.ts';
 
@@ -26,6 +26,7 @@ export const namespaceOf = (url: string): unknown => namespaces.get(url);
 export async function loadModuleOf(reference: FunctionReference): Promise<void> {
   const { module, kind, format } = reference;
   if (module === undefined || kind === 'source' || namespaces.has(module)) return;
+  throwIfFailed(module);
   if (format === 'commonjs') {
     loadModuleSync(reference);
     return;
@@ -48,6 +49,7 @@ export function loadModuleSync(reference: FunctionReference): unknown {
   if (namespaces.has(module)) return namespaces.get(module);
   let namespace: unknown;
   try {
+    throwIfFailed(module);
     const path = fileOf(module);
     // `require` takes paths, which have no query: it would load the file once more.
     if (reference.format === 'module' && /[?#]/.test(module)) throw QUERY;

@@ -1,35 +1,45 @@
 /**
  * How a worker of this library begins: with a file of `bootstrap/`, or, where the library was packed into a file of the
- * program's, with a few lines of text that import that file. This module, which is in it, goes on from there. What the file
- * does at its top level it does in every worker, as any module does in the threads that import it, and in the nursery.
+ * program's, with a text. The nursery's is whole (the build makes it), so nothing of the program's runs there. An
+ * isolate's is some lines that import the program's file; begin.ts, which is in it, goes on from there.
  */
 import { existsSync } from 'node:fs';
 import { Worker, type WorkerOptions, workerData } from 'node:worker_threads';
 import { UnsupportedError } from '../errors.ts';
-import {
-  CODE,
-  evaluatorLine,
-  importedAtStart,
-  NO_CODE,
-  ownFile,
-  ownFolder,
-  REGISTRY,
-  urlOf,
-} from '../functions/index.ts';
+import { CODE, evaluatorLine, NO_CODE, ownFile, ownFolder, REGISTRY, urlOf } from '../functions/index.ts';
 
-/** From here everything that a worker needs is reached. */
-const here = urlOf(import.meta);
+/** What a worker that begins with a text finds beside its other data. */
+export type BundleData = {
+  telaio: 'nursery' | 'isolate';
+  /** URL of the program's file, or of that among them from which everything an isolate needs is reached. */
+  bundle: string;
+  /** Of an isolate: resolves when the file has been loaded, or has failed to. */
+  loaded?: Promise<void>;
+  /** Of an isolate: this library has taken over. */
+  begun?: boolean;
+};
+
 const isBundle = ownFolder === undefined;
 
-/** What a worker that begins in a bundle finds beside its other data. */
-type BundleData = { bundle?: string; begun?: boolean };
+/** In a worker of ours that began with a text. */
+export const bundleData: BundleData | undefined =
+  isBundle && workerData?.telaio !== undefined && typeof workerData.bundle === 'string' ? workerData : undefined;
+
+const bundle = bundleData?.bundle ?? urlOf(import.meta);
 
 /**
- * Does for the bundle what functions/hooks.ts does for other modules, and which then finds itself done. An error in the
- * bundle is told once a thread imports it; one before this module was reached, nobody else would tell.
+ * Output before this library has taken over goes straight to the descriptors. The hook does for the program's modules what
+ * functions/hooks.ts does for others, and which then finds itself done. An error while the file is loaded is told by the
+ * thread that runs there; before this library was reached in it, there is none.
  */
-const START = `
+const ISOLATE = `
 const { workerData } = require('node:worker_threads');
+const { Writable } = require('node:stream');
+const { writeSync } = require('node:fs');
+for (const [name, fd] of [['stdout', 1], ['stderr', 2]]) {
+  const stream = new Writable({ decodeStrings: false, write: (chunk, _, done) => done(void writeSync(fd, chunk)) });
+  Object.defineProperty(process, name, { configurable: true, enumerable: true, get: () => stream });
+}
 const all = new Map();
 const register = Object.assign((url, evaluate, meta) => void all.set(url, { evaluate, meta }), { all });
 Object.defineProperty(globalThis, '${REGISTRY}', { value: register });
@@ -46,19 +56,37 @@ require('node:module').registerHooks({
 });
 // Node has given these to this text, and so to all: modules would take themselves for CommonJS.
 for (const name of ['require', 'module', 'exports', '__filename', '__dirname']) delete globalThis[name];
-import(workerData.bundle).catch((error) => {
-  if (!workerData.begun) throw error;
-});
+workerData.loaded = import(workerData.bundle).then(
+  () => undefined,
+  (error) => {
+    register.failed = { url: workerData.bundle, error };
+    if (!workerData.begun) throw error;
+  },
+);
 `;
 
 const fileFor = (name: 'nursery' | 'isolate'): URL => new URL(ownFile(`threading/bootstrap/${name}`));
 
+/** Bundlers know a literal `require('…')` and pack what it names. */
+const nurseryText = (): string => require('./nursery.cjs');
+
 /** @throws UnsupportedError where the library's files were not kept together. */
 export function mustHaveEntries(): void {
-  if (isBundle || existsSync(fileFor('nursery'))) return;
-  throw new UnsupportedError(
-    `No thread can be started: ${fileFor('nursery').href} is missing. Was telaio bundled? Mark it as external, so that it stays a package of its own.`,
-  );
+  if (!isBundle) {
+    if (existsSync(fileFor('nursery'))) return;
+    throw new UnsupportedError(
+      `No thread can be started: ${fileFor('nursery').href} is missing. Keep telaio's files together, or leave it outside of the bundle.`,
+    );
+  }
+  try {
+    nurseryText();
+  } catch (cause) {
+    throw new UnsupportedError(
+      "No thread can be started: telaio's nursery.cjs was not packed into the bundle with the rest of it. Leave telaio outside of the bundle (`external`).",
+      undefined,
+      { cause },
+    );
+  }
 }
 
 export function startWorker<Data extends { telaio: 'nursery' | 'isolate' }>(
@@ -66,16 +94,6 @@ export function startWorker<Data extends { telaio: 'nursery' | 'isolate' }>(
   options: WorkerOptions,
 ): Worker {
   if (!isBundle) return new Worker(fileFor(data.telaio), { ...options, workerData: data });
-  return new Worker(START, {
-    ...options,
-    eval: true,
-    workerData: { ...data, bundle: here } satisfies Data & BundleData,
-  });
-}
-
-if (isBundle && workerData?.bundle !== undefined && !workerData.begun) {
-  (workerData as BundleData).begun = true;
-  importedAtStart(here, () => {
-    void (workerData.telaio === 'nursery' ? import('./bootstrap/nursery.ts') : import('./bootstrap/isolate.ts'));
-  });
+  const text = data.telaio === 'nursery' ? nurseryText() : ISOLATE;
+  return new Worker(text, { ...options, eval: true, workerData: { ...data, bundle } satisfies Data & BundleData });
 }

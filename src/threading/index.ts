@@ -24,6 +24,7 @@ export {
   type RWLockStatistics,
   Semaphore,
 } from '../sync/index.ts';
+export {} from './begin.ts';
 export { activeCount, currentThread, enumerate, getIdent, getNativeId, mainThread } from './current.ts';
 export { findDeadlocks, setDetectDeadlocks } from './deadlock.ts';
 export { type ExceptHook, type ExceptHookArgs, setExceptHook } from './except-hook.ts';

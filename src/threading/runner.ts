@@ -38,8 +38,8 @@ let running: { record: number; text: string } | undefined;
 /** Of the holdings: keeps the record of the thread that runs, or ran, here. */
 let entry = 0;
 
-/** Runs the thread of this record to its end. Takes over one count of the record. */
-export async function runThread(record: number): Promise<void> {
+/** Runs the thread of this record to its end, its target when `loaded` has come. Takes over one count of the record. */
+export async function runThread(record: number, loaded?: Promise<void>): Promise<void> {
   const { descriptor, i32 } = heap;
   heap.renew();
   // Of the thread before: what it returned with is not this one's.
@@ -60,6 +60,7 @@ export async function runThread(record: number): Promise<void> {
     return;
   }
   try {
+    if (loaded !== undefined) await loaded;
     const value = await runTarget(running);
     const stored = storeResult(value);
     if (leaveWaits() > 0) await turn();

@@ -106,12 +106,26 @@ test('with source maps a report names the places in the sources, without any fra
   assert.doesNotMatch(stderr, /[\\/](src|dist)[\\/]threading/);
 });
 
-test('one that starts threads wherever it is loaded is told so', { timeout: 120_000 }, async () => {
-  const { stderr } = run(await pack('careless', 'careless', { format: 'esm' }));
-  assert.match(stderr, /BootstrapError: A thread is started while a thread imports file:.*careless\.mjs/);
-});
+for (const format of ['esm', 'cjs'] as const) {
+  test(`what one does while it is loaded, each thread does once: ${format}`, { timeout: 120_000 }, async () => {
+    const { status, stdout, stderr } = run(await pack('loud', `loud ${format}`, { format }));
+    assert.equal(stdout, 'loaded by MainThread\n1 there\nloaded by one\n2 there\n42 true\nMainThread\n', stderr);
+    assert.deepEqual([status, stderr], [0, '']);
+  });
 
-test('one with an error of its own at the top level is told so, not left waiting', { timeout: 120_000 }, async () => {
-  const { stderr } = run(await pack('broken', 'broken', { format: 'esm' }));
-  assert.match(stderr, /only on the main thread/);
+  test(`one that starts threads wherever it is loaded is told so: ${format}`, { timeout: 120_000 }, async () => {
+    const { stderr } = run(await pack('careless', `careless ${format}`, { format }));
+    assert.match(stderr, /BootstrapError: A thread is started while a thread imports file:.*careless\.[cm]js/);
+    assert.equal(stderr.match(/BootstrapError: /g)?.length, 1, stderr);
+  });
+
+  test(`one that can't be loaded by threads is told so: ${format}`, { timeout: 120_000 }, async () => {
+    const { stderr } = run(await pack('broken', `broken ${format}`, { format }));
+    assert.match(stderr, /Error: only on the main thread/);
+  });
+}
+
+test("one of whose own modules before the library can't be loaded by threads, too", { timeout: 120_000 }, async () => {
+  const { stderr } = run(await pack('broken-before', 'broken before', { format: 'esm' }));
+  assert.match(stderr, /can't be started: its isolate died: only on the main thread/);
 });

@@ -1,4 +1,5 @@
 /** Receives outcomes while there are tasks; its wait keeps the process alive. */
+import { availableParallelism } from 'node:os';
 import type { Queue } from '../queue/index.ts';
 import { Stop } from './stop.ts';
 import type { Outcome } from './worker.ts';
@@ -6,17 +7,22 @@ import type { Outcome } from './worker.ts';
 /** How long outcomes are looked for without a turn of the event loop, in milliseconds. */
 const LONGEST_WITHOUT_TURN_MS = 1;
 
+/** With as many tasks in flight a worker may want the core on which this thread looks on. */
+const CORES = availableParallelism();
+
 export class Pump {
   readonly #outcomes: Queue<Outcome>;
   readonly #drain: () => void;
+  readonly #inFlight: () => number;
   #running: Stop | undefined;
   /** When the event loop has last had its turn. */
   #turned = 0;
 
-  /** `drain` takes what has come. */
-  constructor(outcomes: Queue<Outcome>, drain: () => void) {
+  /** `drain` takes what has come; `inFlight` tells how many tasks there are. */
+  constructor(outcomes: Queue<Outcome>, drain: () => void, inFlight: () => number) {
     this.#outcomes = outcomes;
     this.#drain = drain;
+    this.#inFlight = inFlight;
   }
 
   /** There is a task; without effect while it runs. */
@@ -40,7 +46,7 @@ export class Pump {
         // First whoever waited for what has come goes on: it may submit more.
         await new Promise((resolve) => process.nextTick(resolve));
         if (running.aborted) return;
-        const mayLook = performance.now() - this.#turned < LONGEST_WITHOUT_TURN_MS;
+        const mayLook = this.#inFlight() < CORES && performance.now() - this.#turned < LONGEST_WITHOUT_TURN_MS;
         if (mayLook && (await this.#outcomes.untilItemSoon(running.signal))) continue;
         if (!mayLook) await this.#outcomes.untilItem(running.signal);
         await new Promise((resolve) => setImmediate(resolve));

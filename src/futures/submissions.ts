@@ -55,7 +55,11 @@ export class Submissions implements FutureSource {
   readonly #lost: LostTasks;
   #endedAtLook = 0;
   readonly #inbox = new Inbox(this.outcomes);
-  readonly #pump = new Pump(this.outcomes, () => this.drain());
+  readonly #pump = new Pump(
+    this.outcomes,
+    () => this.drain(),
+    () => this.pending.size,
+  );
   /** What was transferred, and the ports for it. */
   #outgoing: Outgoing | undefined;
 

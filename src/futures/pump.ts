@@ -7,8 +7,9 @@ import type { Outcome } from './worker.ts';
 /** How long outcomes are looked for without a turn of the event loop, in milliseconds. */
 const LONGEST_WITHOUT_TURN_MS = 1;
 
-/** With as many tasks in flight a worker may want the core on which this thread looks on. */
+/** With as many tasks in flight a worker may want the core on which this thread looks on: then so long at most. */
 const CORES = availableParallelism();
+const BRIEFLY_MS = 0.01;
 
 export class Pump {
   readonly #outcomes: Queue<Outcome>;
@@ -46,8 +47,9 @@ export class Pump {
         // First whoever waited for what has come goes on: it may submit more.
         await new Promise((resolve) => process.nextTick(resolve));
         if (running.aborted) return;
-        const mayLook = this.#inFlight() < CORES && performance.now() - this.#turned < LONGEST_WITHOUT_TURN_MS;
-        if (mayLook && (await this.#outcomes.untilItemSoon(running.signal))) continue;
+        const mayLook = performance.now() - this.#turned < LONGEST_WITHOUT_TURN_MS;
+        const most = this.#inFlight() < CORES ? undefined : BRIEFLY_MS;
+        if (mayLook && (await this.#outcomes.untilItemSoon(running.signal, most))) continue;
         if (!mayLook) await this.#outcomes.untilItem(running.signal);
         await new Promise((resolve) => setImmediate(resolve));
         this.#turned = performance.now();

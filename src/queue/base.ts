@@ -291,10 +291,10 @@ export abstract class BaseQueue<T> extends SharedObject implements AsyncIterable
     });
   }
 
-  /** @internal The same, but first it looks on awake for as long as that has paid of late, microseconds: true if it did now. */
-  async untilItemSoon(signal: AbortSignal): Promise<boolean> {
+  /** @internal The same, but first it looks on awake for as long as that has paid of late, `most` milliseconds: true if it did now. */
+  async untilItemSoon(signal: AbortSignal, most: number | undefined): Promise<boolean> {
     const start = performance.now();
-    if (spin(() => itemsIn(this[HEAP], this[AT]), 1)) return true;
+    if (spin(() => itemsIn(this[HEAP], this[AT]), 1, most)) return true;
     await this.untilItem(signal);
     learn(performance.now() - start);
     return false;

@@ -25,8 +25,8 @@ let budget = LONGEST_MS;
 /** How much there is to take now, items or room; negative: the wait is over for another reason. */
 export type Look = () => number;
 
-/** Looks on until there is something, `plenty` if that comes soon. False when it gave up; then park. */
-export function spin(look: Look, plenty: number): boolean {
+/** Looks on until there is something, `plenty` if that comes soon; `most` milliseconds. False when it gave up; then park. */
+export function spin(look: Look, plenty: number, most = LONGEST_MS): boolean {
   if (LONGEST_MS === 0) return false;
   const start = performance.now();
   for (;;) {
@@ -35,7 +35,7 @@ export function spin(look: Look, plenty: number): boolean {
     if (there < 0 || there >= plenty) break;
     const waited = performance.now() - start;
     if (there > 0 && waited >= PATIENCE_MS) break;
-    if (waited >= budget) return false;
+    if (waited >= budget || waited >= most) return false;
   }
   if (budget < LONGEST_MS) budget = Math.min(budget * 2, LONGEST_MS);
   return true;

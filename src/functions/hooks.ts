@@ -24,8 +24,8 @@ type Registry = {
 };
 
 /** Formats in which code can be appended; others (`json`, `wasm`, `addon`) are left alone. */
-export const CODE = /^(?:module|commonjs|typescript|module-typescript|commonjs-typescript)$/;
-export const NO_CODE = /\.(?:json|node|wasm)(?:$|[?#])/;
+const CODE = /^(?:module|commonjs|typescript|module-typescript|commonjs-typescript)$/;
+const NO_CODE = /\.(?:json|node|wasm)(?:$|[?#])/;
 const OWN_CODE = /\.[jt]s$/;
 
 /** The ES module that is being required just now, and what is thrown when a loader makes CommonJS of it. */
@@ -102,6 +102,26 @@ export function installModuleHooks(): void {
   };
 }
 
+/**
+ * The same as a text, for a worker that begins with nothing of this library: `installModuleHooks` finds itself done there.
+ * Without the patch of CommonJS, which is for loaders and for copies of this library in files.
+ */
+export const hookText = `
+const register = Object.assign((url, evaluate, meta) => void register.all.set(url, { evaluate, meta }), { all: new Map() });
+Object.defineProperty(globalThis, '${REGISTRY}', { value: register });
+require('node:module').registerHooks({
+  load(url, context, nextLoad) {
+    const loaded = nextLoad(url, context);
+    const { format, source } = loaded;
+    const isCode = format == null ? !${NO_CODE}.test(url) : ${CODE}.test(format);
+    if (!isCode || source == null || !url.startsWith('file:')) return loaded;
+    const line = format?.startsWith('module') ? ${JSON.stringify(evaluatorLine('URL', 'module'))} : ${JSON.stringify(evaluatorLine('URL', undefined))};
+    const text = line.replace('"URL"', () => JSON.stringify(url));
+    return { ...loaded, source: Buffer.concat([Buffer.from(source), Buffer.from(text)]) };
+  },
+});
+`;
+
 function registry(): Registry | undefined {
   return (globalThis as { [REGISTRY]?: Registry })[REGISTRY];
 }
@@ -123,7 +143,7 @@ function withEvaluator(text: string, line: string): string {
  * The appended line. Without a known format it must not contain `import.meta`, from which Node would take the file for
  * an ES module. The parameter's name must not hide a name of the module.
  */
-export function evaluatorLine(url: string, format: string | null | undefined): string {
+function evaluatorLine(url: string, format: string | null | undefined): string {
   const meta = format === 'module' || format === 'module-typescript' ? ',import.meta' : '';
   return `\n;globalThis.${REGISTRY}(${JSON.stringify(url)},($telaioText)=>eval($telaioText)${meta});\n`;
 }

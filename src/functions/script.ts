@@ -30,7 +30,6 @@ export function scriptOf(location: Location, text: string): Script {
   let script = scripts.get(location.scriptId);
   if (script === undefined) {
     script = fromStack(location, text) ?? fromDebugger(location);
-    scripts.delete(script.id);
     if (scripts.size >= KEPT) scripts.delete(scripts.keys().next().value!);
     scripts.set(script.id, script);
   }

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { Worker, type WorkerOptions, workerData } from 'node:worker_threads';
 import { UnsupportedError } from '../errors.ts';
-import { CODE, evaluatorLine, NO_CODE, ownFile, ownFolder, REGISTRY, urlOf } from '../functions/index.ts';
+import { hookText, ownFile, ownFolder, REGISTRY, urlOf } from '../functions/index.ts';
 
 /** What a worker that begins with a text finds beside its other data. */
 export type BundleData = {
@@ -28,38 +28,33 @@ export const bundleData: BundleData | undefined =
 const bundle = bundleData?.bundle ?? urlOf(import.meta);
 
 /**
- * Output before this library has taken over goes straight to the descriptors. The hook does for the program's modules what
- * functions/hooks.ts does for others, and which then finds itself done. An error while the file is loaded is told by the
- * thread that runs there; before this library was reached in it, there is none.
+ * Output before this library has taken over goes straight to the descriptors. An error while the file is loaded is told by
+ * the thread that runs there; before this library was reached in it, there is none.
  */
 const ISOLATE = `
 const { workerData } = require('node:worker_threads');
 const { Writable } = require('node:stream');
 const { writeSync } = require('node:fs');
+const writeWhole = (fd, chunk) => {
+  while (chunk.length > 0) {
+    try {
+      chunk = chunk.subarray(writeSync(fd, chunk));
+    } catch (error) {
+      // A pipe that is full is emptied in a moment.
+      if (error.code !== 'EAGAIN') return;
+    }
+  }
+};
 for (const [name, fd] of [['stdout', 1], ['stderr', 2]]) {
-  const stream = new Writable({ decodeStrings: false, write: (chunk, _, done) => done(void writeSync(fd, chunk)) });
+  const stream = new Writable({ write: (chunk, _, done) => done(writeWhole(fd, chunk)) });
   Object.defineProperty(process, name, { configurable: true, enumerable: true, get: () => stream });
 }
-const all = new Map();
-const register = Object.assign((url, evaluate, meta) => void all.set(url, { evaluate, meta }), { all });
-Object.defineProperty(globalThis, '${REGISTRY}', { value: register });
-require('node:module').registerHooks({
-  load(url, context, nextLoad) {
-    const loaded = nextLoad(url, context);
-    const { format, source } = loaded;
-    const isCode = format == null ? !${NO_CODE}.test(url) : ${CODE}.test(format);
-    if (!isCode || source == null || !url.startsWith('file:')) return loaded;
-    const line = format?.startsWith('module') ? ${JSON.stringify(evaluatorLine('URL', 'module'))} : ${JSON.stringify(evaluatorLine('URL', undefined))};
-    const text = line.replace('"URL"', () => JSON.stringify(url));
-    return { ...loaded, source: Buffer.concat([Buffer.from(source), Buffer.from(text)]) };
-  },
-});
-// Node has given these to this text, and so to all: modules would take themselves for CommonJS.
+${hookText}// Node has given these to this text, and so to all: modules would take themselves for CommonJS.
 for (const name of ['require', 'module', 'exports', '__filename', '__dirname']) delete globalThis[name];
 workerData.loaded = import(workerData.bundle).then(
   () => undefined,
   (error) => {
-    register.failed = { url: workerData.bundle, error };
+    globalThis.${REGISTRY}.failed = { url: workerData.bundle, error };
     if (!workerData.begun) throw error;
   },
 );

@@ -1,9 +1,10 @@
 /** The task that runs here, as its function sees it. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { MessagePort, Transferable } from 'node:worker_threads';
-import { RuntimeError } from '../errors.ts';
+import { CloneError, RuntimeError } from '../errors.ts';
 import { heap, ISOLATE, loadValue, park, Sealed, TASK, TASK_FLAG, THREAD } from '../memory/index.ts';
 import type { Queue } from '../queue/index.ts';
+import { rooted } from './task.ts';
 import type { Outcome } from './worker.ts';
 
 export type CurrentTask = {
@@ -74,7 +75,12 @@ export class TaskHere implements CurrentTask {
 
   get progress(): (value: unknown) => void {
     return (value) => {
-      if (!this.#ended) this.#outcomes.putSync([this.#at, null, new Sealed(value)]);
+      if (this.#ended) return;
+      try {
+        this.#outcomes.putSync([this.#at, null, new Sealed(value)]);
+      } catch (error) {
+        throw error instanceof CloneError ? rooted(error, 'value[2]', 'progress') : error;
+      }
     };
   }
 

@@ -4,7 +4,15 @@
  */
 import { inspect } from 'node:util';
 import { CancelledError, TimeoutError } from '../errors.ts';
-import { deadlineIn, heap, REFUSED, SYNC, type SyncWaitOptions, type WaitOptions } from '../memory/index.ts';
+import {
+  checkOptions,
+  deadlineIn,
+  heap,
+  REFUSED,
+  SYNC,
+  type SyncWaitOptions,
+  type WaitOptions,
+} from '../memory/index.ts';
 import type { CallSite } from './call-site.ts';
 import type { TaskOptions } from './executor.ts';
 
@@ -110,7 +118,10 @@ export class Future<T> implements PromiseLike<T> {
    * it may end well all the same; if it ends with the signal's reason, the future counts as cancelled. With `force` its
    * worker is ended: true. False when it is done.
    */
-  cancel({ force = this.options.force ?? false }: CancelOptions = {}): boolean {
+  cancel(options: CancelOptions = {}): boolean {
+    checkOptions(options, 'cancel', this, ['force']);
+    const { force = this.options.force ?? false } = options;
+    if (typeof force !== 'boolean') throw new TypeError(`cancel: force is ${inspect(force)}: give true or false.`);
     if (this.cancelled()) return true;
     if (this.done()) return false;
     if (!this.#source.withdraw(this as Future<unknown>)) {
@@ -124,6 +135,7 @@ export class Future<T> implements PromiseLike<T> {
 
   /** Calls `fn` with every value that the task gives to `currentTask().progress`, from now on. */
   onProgress(fn: (value: unknown) => void): void {
+    mustBeFunction(fn, 'onProgress');
     const more = this.#extra();
     more.progress ??= new Set();
     more.progress.add(fn);
@@ -158,6 +170,7 @@ export class Future<T> implements PromiseLike<T> {
 
   /** Calls `fn` with this future once it is done, at once when it is. What `fn` throws is an uncaught exception. */
   addDoneCallback(fn: (future: this) => void): void {
+    mustBeFunction(fn, 'addDoneCallback');
     this.markSeen();
     if (this.done()) run(() => fn(this));
     else this.#watch(fn);
@@ -383,6 +396,10 @@ export class Future<T> implements PromiseLike<T> {
     if ((this.#flags & STATE) === VALUE) return this.#outcome as T;
     throw this.failed ? this.#outcome : cancelled();
   }
+}
+
+function mustBeFunction(fn: unknown, call: string): void {
+  if (typeof fn !== 'function') throw new TypeError(`${call}(${inspect(fn)}): give a function.`);
 }
 
 function run(callback: () => void): void {

@@ -4,8 +4,9 @@
  * Eager: all chunks are submitted in the call. Lazy: at most `bufferSize` items are in flight or waiting to be read;
  * the next chunk goes out when one has been read.
  */
+import { inspect } from 'node:util';
 import { TimeoutError } from '../errors.ts';
-import { checkOptions, deadlineOf } from '../memory/index.ts';
+import { deadlineIn } from '../memory/index.ts';
 import { ChunkSizes, MOST_ITEMS, MOST_PULLED } from './chunk-sizes.ts';
 import type { Future } from './future.ts';
 import type { ChunkOutcome } from './worker.ts';
@@ -25,6 +26,8 @@ export type MapOptions = {
   /** Aborting it cancels what has not begun, and iteration throws `signal.reason`. */
   signal?: AbortSignal;
 };
+
+const OPTIONS = ['timeout', 'signal', 'chunkSize', 'bufferSize', 'ordered'];
 
 export type MapResult<R> = AsyncIterableIterator<R> &
   AsyncDisposable & {
@@ -50,8 +53,9 @@ export function mapOver(
   items: Iterable<unknown> | AsyncIterable<unknown>,
   options: MapOptions,
 ): MapResult<unknown> {
-  checkOptions(options, 'map(fn, items, …)', undefined, ['chunkSize', 'bufferSize', 'ordered', 'timeout', 'signal']);
+  const deadline = deadlineIn(options, 'map(fn, items, …)', undefined, OPTIONS);
   const { chunkSize, ordered = true, timeout, signal } = options;
+  if (typeof ordered !== 'boolean') throw new TypeError(`map: ordered is ${inspect(ordered)}: give true or false.`);
   if (typeof (Object(items)[Symbol.iterator] ?? Object(items)[Symbol.asyncIterator]) !== 'function') {
     throw new TypeError(`map(…, ${String(items)}): give something to iterate over, as an array or a queue.`);
   }
@@ -66,7 +70,6 @@ export function mapOver(
   const { workers } = submitter;
   const most = lazy ? Math.min(MOST_PULLED, (bufferSize ?? Infinity) / (workers * CHUNKS_AHEAD)) : MOST_ITEMS;
   const sizes = new ChunkSizes(workers, chunkSize ?? (submitter.singly ? 1 : undefined), most, items);
-  const deadline = deadlineOf(timeout);
   signal?.throwIfAborted();
   const chunks = submitter.chunksOf(fn);
   const ahead = (size: number): number => Math.max(size, bufferSize ?? workers * CHUNKS_AHEAD * size);

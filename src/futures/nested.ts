@@ -1,6 +1,7 @@
 /**
- * Tasks that submit to the executor that runs them. One that awaits its own subtasks must not keep its worker from them:
- * while a worker has such futures open, it takes more tasks. One that would block it instead is refused.
+ * Tasks that submit to the executor that runs them, or to another that was sent to them, whose tasks may submit to the first. One
+ * that awaits such futures must not keep its worker from what they need: while a worker has some open, it takes more tasks.
+ * One that would block it instead is refused.
  */
 import { RuntimeError } from '../errors.ts';
 import { addressOf, type SharedObject } from '../memory/index.ts';
@@ -25,16 +26,16 @@ class Nested {
     return this.#serving !== undefined && addressOf(this.#serving) === addressOf(tasks);
   }
 
-  /** A task of this worker has submitted another. */
-  began(tasks: SharedObject, future: Future<unknown>): void {
-    if (!this.serves(tasks)) return;
+  /** A task has submitted another, here if this is a worker. */
+  began(future: Future<unknown>): void {
+    if (this.#serving === undefined) return;
     sharesWorker();
     this.#open++;
     this.tell?.();
     future.onDone(() => this.#open--);
   }
 
-  /** Whether tasks of this worker may wait for others of the same executor. */
+  /** Whether tasks of this worker may wait for others that need it. */
   get waiting(): boolean {
     return this.#open > 0;
   }

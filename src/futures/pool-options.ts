@@ -1,4 +1,5 @@
 /** Options of a `ThreadPoolExecutor`. */
+import { inspect } from 'node:util';
 import { CloneError } from '../errors.ts';
 import { checkOptions, discard, pack } from '../memory/index.ts';
 import type { ThreadOptions } from '../threading/index.ts';
@@ -49,9 +50,13 @@ const OPTIONS = [
 /** Throws `TypeError` or `RangeError`, naming the option. */
 export function checkPoolOptions(options: ThreadPoolOptions): void {
   checkOptions(options, 'new ThreadPoolExecutor', undefined, OPTIONS);
-  const { maxWorkers, initializer, initArgs, idleTimeout, maxTasksPerWorker, tasksPerWorker } = options;
+  const { maxWorkers, threadNamePrefix, initializer, initArgs, idleTimeout, maxTasksPerWorker, tasksPerWorker } =
+    options;
   if (maxWorkers !== undefined && (!Number.isInteger(maxWorkers) || maxWorkers < 1)) {
     throw new RangeError(`maxWorkers is ${String(maxWorkers)}: give a whole number, 1 or more.`);
+  }
+  if (threadNamePrefix !== undefined && typeof threadNamePrefix !== 'string') {
+    throw new TypeError(`threadNamePrefix is ${inspect(threadNamePrefix)}: give a text.`);
   }
   if (maxTasksPerWorker !== undefined && (!Number.isInteger(maxTasksPerWorker) || maxTasksPerWorker < 1)) {
     throw new RangeError(`maxTasksPerWorker is ${String(maxTasksPerWorker)}: give a whole number, 1 or more.`);

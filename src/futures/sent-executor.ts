@@ -110,7 +110,7 @@ export class SentExecutor extends Executor {
         this.#wanted();
       },
       submitted: (future) => {
-        nested.began(this.#ring.tasks, future);
+        nested.began(future);
         this.#wanted();
       },
       isBroken: () => record.state === EXECUTOR_STATE.BROKEN,

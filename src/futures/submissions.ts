@@ -52,6 +52,8 @@ export class Submissions implements FutureSource {
   /** Tasks that run though their future is settled, by a timeout, a signal, or a cancellation by force; with their entries. */
   readonly #abandoned = new Map<number, number>();
   readonly #callSites = new CallSites();
+  /** The tasks of each signal that are pending, and the listener for them. */
+  readonly #heeding = new Map<AbortSignal, { futures: Set<Future<unknown>>; abort: () => void }>();
   readonly #lost: LostTasks;
   #endedAtLook = 0;
   readonly #inbox = new Inbox(this.outcomes);
@@ -318,11 +320,29 @@ export class Submissions implements FutureSource {
 
   #heed(future: Future<unknown>, options: TaskOptions): void {
     future.options = options;
-    const { signal } = options;
-    if (signal === undefined) return;
-    const abort = (): void => this.#aborted(future, signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    future.onDone(() => signal.removeEventListener('abort', abort));
+    if (options.signal !== undefined) this.#heedSignal(future, options.signal);
+  }
+
+  /** One listener for all tasks of a signal: V8 goes through all there are for each that is added. */
+  #heedSignal(future: Future<unknown>, signal: AbortSignal): void {
+    let heeding = this.#heeding.get(signal);
+    if (heeding === undefined) {
+      const futures = new Set<Future<unknown>>();
+      const abort = (): void => {
+        for (const each of [...futures]) this.#aborted(each, signal.reason);
+      };
+      heeding = { futures, abort };
+      this.#heeding.set(signal, heeding);
+      signal.addEventListener('abort', abort, { once: true });
+    }
+    const { futures, abort } = heeding;
+    futures.add(future);
+    future.onDone(() => {
+      futures.delete(future);
+      if (futures.size > 0 || this.#heeding.get(signal)?.futures !== futures) return;
+      this.#heeding.delete(signal);
+      signal.removeEventListener('abort', abort);
+    });
   }
 
   /** A worker asks for what was transferred with a task, or for a way to send something with its result. */

@@ -1,7 +1,8 @@
 /** Waiting for several futures, as Python's `concurrent.futures.wait` and `as_completed`. */
+import { inspect } from 'node:util';
 import { TimeoutError } from '../errors.ts';
 import { deadlineIn } from '../memory/index.ts';
-import type { Future } from './future.ts';
+import { Future } from './future.ts';
 
 export type ReturnWhen = 'FIRST_COMPLETED' | 'FIRST_EXCEPTION' | 'ALL_COMPLETED';
 export const FIRST_COMPLETED = 'FIRST_COMPLETED';
@@ -27,7 +28,7 @@ export async function wait<F extends AnyFuture>(
     );
   }
   const deadline = deadlineIn(options, 'wait(futures, …)', undefined, ['timeout', 'returnWhen']);
-  const notDone = new Set(futures);
+  const notDone = setOf(futures, 'wait');
   const done = new Set<F>();
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined;
@@ -73,7 +74,7 @@ export function asCompleted<F extends AnyFuture>(
   options: { timeout?: number } = {},
 ): AsyncIterableIterator<Completed<F>, undefined> {
   const deadline = deadlineIn(options, 'asCompleted(futures, …)', undefined, ['timeout']);
-  const all = new Set(futures);
+  const all = setOf(futures, 'asCompleted');
   const total = all.size;
   // What was given, or given up, is not kept: neither here nor in a watch.
   const watches = new Map<F, () => void>();
@@ -140,4 +141,16 @@ export function asCompleted<F extends AnyFuture>(
     },
     return: async () => close(),
   };
+}
+
+/** Throws `TypeError` for what is none, naming the call. */
+function setOf<F extends AnyFuture>(futures: Iterable<F>, call: string): Set<F> {
+  if (typeof Object(futures)[Symbol.iterator] !== 'function') {
+    throw new TypeError(`${call}(${inspect(futures)}): give futures in an array or another iterable.`);
+  }
+  const set = new Set(futures);
+  for (const one of set) {
+    if (!(one instanceof Future)) throw new TypeError(`${call}: ${inspect(one)} is no Future of an executor.`);
+  }
+  return set;
 }

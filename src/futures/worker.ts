@@ -1,6 +1,7 @@
 /** A pool worker's life: takes tasks from the ring, runs them, puts the outcomes on the way back. */
 
 import { channel } from 'node:diagnostics_channel';
+import { inspect } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { CloneError, Empty, ShutDown } from '../errors.ts';
 import { exportedFrom, type FunctionReference, loadModuleOf } from '../functions/index.ts';
@@ -138,7 +139,7 @@ async function runTasks(
         if (active.size === 0 && isCollectionDue()) await collectGarbage();
         // Blocking is cheaper to wake from; but not while the event loop has something of its own to do.
         const busy = active.size > 0 || process.getActiveResourcesInfo().some((name) => name !== 'Immediate');
-        const timeout = Math.min(idleTimeout - idle, LIVENESS_MS);
+        const timeout = active.size > 0 ? LIVENESS_MS : Math.min(idleTimeout - idle, LIVENESS_MS);
         entry = busy ? await tasks.get({ timeout }) : tasks.getSync({ timeout });
       }
     } catch (error) {
@@ -158,7 +159,7 @@ async function runTasks(
           new TaskRing(tasks, ranked).empty();
           return LEFT;
         }
-        if (idle >= idleTimeout) return LEFT;
+        if (active.size === 0 && idle >= idleTimeout) return LEFT;
         continue;
       }
     }
@@ -171,10 +172,7 @@ async function runTasks(
       const running = runTask(task, outcomesOf(task, outcomes), tasksPerWorker > 1 || nested.waiting);
       if (running === undefined) letGo(entry);
       else await keep(running, entry, active, tasksPerWorker);
-      if (++served >= maxTasksPerWorker) {
-        await Promise.all(active);
-        return LEFT;
-      }
+      if (++served >= maxTasksPerWorker && (await emptied(active))) return LEFT;
     } else {
       letGo(entry);
     }
@@ -196,6 +194,17 @@ async function keep(running: Promise<void>, entry: number, active: Set<Promise<v
       nested.tell = resolve;
     });
   }
+}
+
+/** Waits until no task runs here; false when one of them waits for others, which may need this worker. */
+async function emptied(active: Set<Promise<void>>): Promise<boolean> {
+  while (active.size > 0) {
+    if (nested.waiting) return false;
+    await new Promise<void>((resolve) => {
+      nested.tell = resolve;
+    });
+  }
+  return true;
 }
 
 function isAlive([descriptor, epoch]: WorkerOptions['owner']): boolean {
@@ -374,10 +383,23 @@ function send(
     if (error instanceof ShutDown) return;
     // The result can't be copied, or there is no room for it: that is the outcome then.
     if (ok && error instanceof CloneError) outcomes.putSync(uncopyable(task, value, error));
-    else outcomes.putSync([task, false, new Sealed(error)]);
+    else outcomes.putSync([task, false, new Sealed(ok ? error : unsendable(value, error, 'value[2]'))]);
   }
   // Unless the owner has put it in again already.
   heap.cas(task + TASK.STATE, ident, TASK_STATE.DONE);
+}
+
+/** What a task threw can't be sent: that is what it fails with, and with what it threw as text. */
+function unsendable(thrown: unknown, error: unknown, path: string): unknown {
+  if (!(error instanceof CloneError)) return error;
+  let text: string = typeof thrown;
+  try {
+    text = inspect(thrown, { depth: 0, breakLength: Infinity });
+  } catch {
+    // It resists being looked at, too.
+  }
+  error.message = `A task threw ${text}, which can't be sent: ${rooted(error, path, 'thrown').message}`;
+  return error;
 }
 
 /** The outcome instead, with the path from the function's result on. In a chunk the results before it stay. */
@@ -393,7 +415,10 @@ function uncopyable(task: number, value: unknown, error: CloneError): Outcome {
     }
   }
   // Each alone can be copied, so it was the error of the next, or there was no room for all.
-  return [task, true, new Sealed({ values, failed: { error: failed?.error instanceof Error ? failed.error : error } })];
+  if (failed === undefined) return [task, true, new Sealed({ values, failed: { error } })];
+  const { error: thrown } = failed;
+  const told = thrown instanceof Error ? thrown : unsendable(thrown, error, 'value[2].failed.error');
+  return [task, true, new Sealed({ values, failed: { error: told } })];
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

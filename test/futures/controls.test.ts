@@ -1,6 +1,7 @@
 /** What a task can be told: cancel, timeout, signal, priority, retries; and what it tells: progress, times, events. */
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { getEventListeners } from 'node:events';
 import { describe } from 'node:test';
 import {
   CancelledError,
@@ -116,6 +117,18 @@ describe('timeout', () => {
 });
 
 describe('signal', () => {
+  check('one listener for all tasks of a signal, and none once they are done', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const { signal } = new AbortController();
+    const view = pool.with({ signal });
+    for (let round = 0; round < 2; round++) {
+      const futures = Array.from({ length: 50 }, (_, n) => view.submit(square, n));
+      assert.equal(getEventListeners(signal, 'abort').length, 1);
+      await Promise.all(futures);
+      assert.equal(getEventListeners(signal, 'abort').length, 0);
+    }
+  });
+
   check('withdraws what waits, stops what runs, and rejects with its reason', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     const controller = new AbortController();

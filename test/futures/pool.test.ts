@@ -47,6 +47,16 @@ describe('workers', () => {
     assert.deepEqual(countsOf(pool), { workers: 3, queued: 0, running: 0, done: 4, failed: 0, cancelled: 0 });
   });
 
+  check('idleTimeout: not while a task waits', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 2, idleTimeout: 0 });
+    const gate = new Event();
+    const waiting = pool.submit(tasks.waitForAsync, gate);
+    await until(() => waiting.running());
+    assert.equal(await pool.submit(tasks.square, 3), 9);
+    gate.set();
+    assert.equal(await waiting, 'went through');
+  });
+
   check('idleTimeout: one that has nothing to do ends; the next task gets another', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 2, idleTimeout: 20 });
     assert.equal(await pool.submit(tasks.square, 3), 9);

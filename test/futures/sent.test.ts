@@ -206,6 +206,19 @@ describe('tasks that submit to their own executor', () => {
     });
   }
 
+  for (const maxTasksPerWorker of [1, 2]) {
+    check(`the same where a worker leaves after ${maxTasksPerWorker} tasks`, async () => {
+      await using pool = new ThreadPoolExecutor({ maxWorkers: 2, maxTasksPerWorker });
+      assert.equal(await pool.submit(sent.fibonacci, pool, 6), 8);
+    });
+  }
+
+  check('tasks of two executors that need each other', async () => {
+    await using one = new ThreadPoolExecutor({ maxWorkers: 1 });
+    await using other = new ThreadPoolExecutor({ maxWorkers: 1 });
+    assert.equal(await one.submit(sent.throughOther, one, other, 6), 64);
+  });
+
   check('map inside a task', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     assert.equal(await pool.submit(sent.mapsInside, pool, [1, 2, 3, 4]), 30);

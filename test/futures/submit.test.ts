@@ -121,6 +121,24 @@ describe('submit', () => {
     assert.equal(await pool.submit(tasks.workerIdent), ident);
   });
 
+  check(
+    'what a task throws, or tells of its progress, and cannot be copied: that is said, with the path in it',
+    async () => {
+      await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+      const refused = {
+        name: 'CloneError',
+        message: /^A task threw { it: .* }, which can't be sent: thrown\.it\.bad can't be copied/,
+      };
+      await assert.rejects(pool.submit(tasks.throwUncopyable, 1).result(), refused);
+      await assert.rejects(pool.map(tasks.throwUncopyable, [1]).toArray(), refused);
+      await assert.rejects(pool.submit(tasks.tellUncopyable).result(), {
+        name: 'CloneError',
+        message: /^progress\.bad can't be copied/,
+      });
+      assert.equal(await pool.submit(tasks.square, 4), 16);
+    },
+  );
+
   check('an argument that cannot be copied is refused by submit, with its path; nothing is left', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     assert.throws(() => pool.submit(tasks.echo, 1, { a: [Promise.resolve()] }), {

@@ -6,7 +6,7 @@ import { type Executor, ThreadPoolExecutor, WorkerCrashedError } from '../../src
 import { Event, Thread } from '../../src/threading/index.ts';
 import { check, rounds } from '../support/check.ts';
 import * as moving from './fixtures/moving.ts';
-import { square } from './fixtures/tasks.ts';
+import { square, waitFor } from './fixtures/tasks.ts';
 
 const MEGABYTE = 2 ** 20;
 const filled = (size: number, value = 1): Uint8Array<ArrayBuffer> => new Uint8Array(size).fill(value);
@@ -134,10 +134,12 @@ describe('transfer', () => {
 
   check('who submitted ends before it has given what it transferred: the worker goes on', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
-    const taken = new Event();
-    const thread = new Thread({ target: moving.submitAndGoOn, args: [pool, taken] as never }).start();
+    const [gate, taken] = [new Event(), new Event()];
+    const before = pool.submit(waitFor, gate);
+    const thread = new Thread({ target: moving.submitAndGoOn, args: [pool, gate, taken] as never }).start();
     await taken.wait();
     await thread.terminate();
+    assert.equal(await before, 'went through');
     assert.equal(await pool.submit(square, 5), 25);
   });
 

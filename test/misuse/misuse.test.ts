@@ -69,6 +69,12 @@ const expected: Record<string, [kind: string, ...message: RegExp[]]> = {
   'map of no function': ['TypeError', /give a function first/],
   'map over nothing to iterate': ['TypeError', /map\(…, 5\)/, /something to iterate over/],
   'wait for something unknown': ['RangeError', /returnWhen is SOME/, /ALL_COMPLETED/],
+  'wait for no futures': ['TypeError', /wait\(5\)/, /give futures/],
+  'asCompleted of a promise': ['TypeError', /asCompleted: Promise/, /no Future/],
+  'addDoneCallback of nothing': ['TypeError', /addDoneCallback\(undefined\)/, /give a function/],
+  'cancel with a text for force': ['TypeError', /force is 'yes'/, /true or false/],
+  'map with a number for a signal': ['TypeError', /signal is 5/, /map\(fn, items/],
+  'a threadNamePrefix that is a number': ['TypeError', /threadNamePrefix is 5/, /text/],
   'asCompleted with a negative timeout': ['RangeError', /-5/, /milliseconds/],
   'result with a timeout that passes': ['TimeoutError', /not done in 1 ms/],
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
-import { Folder, type Outcome, PROGRAM, type Running, shell, start } from './telaio.ts';
+import { Folder, interruptTwice, type Outcome, PROGRAM, type Running, shell, start } from './telaio.ts';
 
 const deadline = { timeout: 20_000 };
 const noScript = spawnSync('script', ['--version']).status === 0 ? false : 'there is no program `script`';
@@ -98,9 +98,8 @@ test('a failure is told even when a record before it never ends; a second Ctrl-C
   const argv = ['map', 'target.ts', 'in.txt', '--chunk', '1', '--workers', '2'];
   const running = start(argv, { cwd: folder.path });
   if (running.child.stderr) await once(running.child.stderr, 'data');
-  const signals = setInterval(() => running.child.kill('SIGINT'), 50);
+  await interruptTwice(running);
   const { code, stderr } = await ended(running);
-  clearInterval(signals);
   assert.match(stderr, /^telaio: in\.txt, line 2: RangeError: no\n/);
   assert.match(stderr, /telaio: ended by a second SIGINT after 0 records; those that were running are lost\n$/);
   assert.equal(code, 130);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, symlinkSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { Folder, PROGRAM, shell, start } from './telaio.ts';
+import { Folder, interruptTwice, PROGRAM, shell, start } from './telaio.ts';
 
 const deadline = { timeout: 60_000 };
 const SAME = 'export default (line: string) => line;\n';
@@ -127,9 +127,8 @@ test('a second Ctrl-C ends at once, also when the function never ends', deadline
   const running = start(['map', 'hangs.ts', '--workers', '1', 'hangs.ts'], { cwd: folder.path });
   const { stderr } = running.child;
   if (stderr) await once(stderr, 'data');
-  const second = setInterval(() => running.child.kill('SIGINT'), 100);
+  await interruptTwice(running);
   const { code } = await running.ended;
-  clearInterval(second);
   assert.equal(code, 130);
 });
 

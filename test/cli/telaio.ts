@@ -1,7 +1,8 @@
 /** Runs the command line for a test, in this process or as a program, in a folder of its own. */
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Readable, Writable } from 'node:stream';
@@ -99,6 +100,21 @@ export function start(argv: string[], { cwd, program = PROGRAM }: { cwd?: string
     child.on('error', reject).on('close', (code) => resolve({ code, ...texts }));
   });
   return { child, ended };
+}
+
+/** A Ctrl-C, and another as soon as the first has arrived: two that are pending at the same time are one. */
+export async function interruptTwice({ child }: Running): Promise<void> {
+  child.kill('SIGINT');
+  while (isPending(child.pid!, constants.signals.SIGINT)) await new Promise(setImmediate);
+  child.kill('SIGINT');
+}
+
+/** Whether the kernel still keeps a signal for a process; only Linux tells. */
+function isPending(pid: number, signal: number): boolean {
+  if (process.platform !== 'linux') return false;
+  const [, pending] =
+    /^ShdPnd:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? assert.fail('no ShdPnd');
+  return (BigInt(`0x${pending}`) & (1n << BigInt(signal - 1))) !== 0n;
 }
 
 /** A shell command in which `telaio` is the program. */

@@ -102,32 +102,46 @@ export class TaskHere implements CurrentTask {
   }
 }
 
-/** Of a worker that runs one task at a time. */
-let alone: TaskHere | undefined;
-/** Of one that runs several. */
-const several = new AsyncLocalStorage<TaskHere>();
+/** While its function is called, and does not give up the thread: a variable does for it. */
+let calling: TaskHere | undefined;
+/** Others are known by their context, so that a timer that one has left behind isn't taken for the next. */
+const tasks = new AsyncLocalStorage<TaskHere | undefined>();
+/** Whether one that was called with the variable has gone over to its context. */
+let entered = false;
 
-/** @internal Which task runs until the next call. */
-export function setCurrentTask(task: TaskHere | undefined): void {
-  alone = task;
+/** @internal Which task runs until it is unset. */
+export function setCurrentTask(task: TaskHere): void {
+  calling = task;
+}
+
+/** @internal */
+export function unsetCurrentTask(task: TaskHere): void {
+  if (calling === task) calling = undefined;
 }
 
 /** @internal From here on others may run beside the task that runs: it is known by its context. */
 export function sharesWorker(): void {
-  if (alone === undefined) return;
-  several.enterWith(alone);
-  alone = undefined;
+  if (calling === undefined) return;
+  tasks.enterWith(calling);
+  calling = undefined;
+  entered = true;
+}
+
+/** @internal The call is over: what comes next in the worker's own loop belongs to no task. */
+export function called(): void {
+  if (!entered) return;
+  tasks.enterWith(undefined);
+  entered = false;
 }
 
 /** @internal */
 export function runAsTask<R>(task: TaskHere, run: () => R): R {
-  return several.run(task, run);
+  return tasks.run(task, run);
 }
 
 /** The task that the calling code belongs to. Throws `RuntimeError` outside a task of an executor. */
 export function currentTask(): CurrentTask {
-  // In this order: what one task has entered, its worker's own loop may see as well.
-  const task = alone ?? several.getStore();
+  const task = calling ?? tasks.getStore();
   if (task === undefined) {
     throw new RuntimeError('currentTask() is for functions that an executor runs: there is no task here.');
   }

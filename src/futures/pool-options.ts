@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { CloneError } from '../errors.ts';
 import { checkOptions, discard, pack } from '../memory/index.ts';
 import type { ThreadOptions } from '../threading/index.ts';
+import { checkLimits } from '../threading/internal.ts';
 import { type ContextEntry, checkContext } from './context.ts';
 import { rooted } from './task.ts';
 
@@ -70,6 +71,7 @@ export function checkPoolOptions(options: ThreadPoolOptions): void {
   if (initializer !== undefined && typeof initializer !== 'function')
     throw new TypeError('initializer is not a function.');
   if (initArgs !== undefined && !Array.isArray(initArgs)) throw new TypeError('initArgs is not an array.');
+  checkLimits(options.resourceLimits, 'new ThreadPoolExecutor');
   checkContext(options.context);
   // What can't be sent is refused here, not at the first task.
   if (initializer !== undefined) mustBeSendable(initializer, 'initializer');

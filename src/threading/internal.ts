@@ -5,3 +5,4 @@ export { hasWayToThreads, mayStartThreads } from './nursery.ts';
 export { writeReport } from './output.ts';
 export { onPort, sendPort } from './ports.ts';
 export { atThreadEnd } from './runner.ts';
+export { checkLimits } from './thread-options.ts';

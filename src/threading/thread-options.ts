@@ -13,8 +13,8 @@ export type ThreadOptions<A extends unknown[], R> = {
   /** A daemon thread doesn't keep the process alive, and ends with it. Default: as the thread that makes it. */
   daemon?: boolean;
   /**
-   * Limits of the thread's own JavaScript heap and stack, in MiB, as for `worker_threads`. `stackSizeMb` is 0.5 or more,
-   * or 0 for the default: `RangeError`.
+   * Limits of the thread's own JavaScript heap and stack, in MiB, as for `worker_threads`. `maxOldGenerationSizeMb` is
+   * 4 or more, `stackSizeMb` 0.5 or more: `RangeError`; 0 stands for the default, except for `maxOldGenerationSizeMb`.
    */
   resourceLimits?: ResourceLimits;
 };
@@ -22,9 +22,11 @@ export type ThreadOptions<A extends unknown[], R> = {
 /** Of every thread, also of one that has its target and arguments from elsewhere. */
 export const COMMON_OPTIONS = ['name', 'daemon', 'resourceLimits'];
 const OPTIONS = ['target', 'args', ...COMMON_OPTIONS];
-const LIMITS = ['maxOldGenerationSizeMb', 'maxYoungGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb'];
-/** Below this Node's own start of an isolate runs out of stack, which ends the whole process. */
-const LEAST_STACK_MB = 0.5;
+/**
+ * What each limit may be at least. With less old space, or less stack, Node's own start of an isolate fails in a way that
+ * ends the whole process. (Measured with Node 24 and 26: it dies with 2 MiB of old space, and reports an error with 2.5.)
+ */
+const LEAST_MB = { maxOldGenerationSizeMb: 4, maxYoungGenerationSizeMb: 0, codeRangeSizeMb: 0, stackSizeMb: 0.5 };
 
 export function checkThreadOptions(options: ThreadOptions<never, unknown>): void {
   if (typeof options !== 'object' || options === null) {
@@ -34,7 +36,7 @@ export function checkThreadOptions(options: ThreadOptions<never, unknown>): void
   }
   checkOptions(options, 'new Thread', undefined, OPTIONS);
   const { target, args, daemon, resourceLimits } = options as Record<string, unknown>;
-  checkLimits(resourceLimits);
+  checkLimits(resourceLimits, 'new Thread');
   if (daemon !== undefined && typeof daemon !== 'boolean') {
     throw new TypeError(`new Thread: daemon is ${inspect(daemon)}: give true or false.`);
   }
@@ -46,18 +48,27 @@ export function checkThreadOptions(options: ThreadOptions<never, unknown>): void
   }
 }
 
-function checkLimits(limits: unknown): void {
+/** Throws `TypeError` or `RangeError`, naming the limit and the least that it may be. */
+export function checkLimits(limits: unknown, call: string): void {
   if (limits === undefined) return;
   if (typeof limits !== 'object' || limits === null) {
     throw new TypeError(
-      `new Thread: resourceLimits is ${inspect(limits)}: give an object, as in { maxOldGenerationSizeMb: 256 }.`,
+      `${call}: resourceLimits is ${inspect(limits)}: give an object, as in { maxOldGenerationSizeMb: 256 }.`,
     );
   }
-  checkOptions(limits, 'resourceLimits', undefined, LIMITS);
-  const { stackSizeMb: stack = 0 } = limits as ResourceLimits;
-  if (stack !== 0 && !(stack >= LEAST_STACK_MB)) {
-    throw new RangeError(
-      `new Thread: resourceLimits.stackSizeMb is ${String(stack)}: give ${LEAST_STACK_MB} or more, or 0 for the default.`,
-    );
+  checkOptions(limits, 'resourceLimits', undefined, Object.keys(LEAST_MB));
+  for (const [name, least] of Object.entries(LEAST_MB)) {
+    const limit: unknown = (limits as Record<string, unknown>)[name];
+    if (limit === undefined) continue;
+    if (typeof limit !== 'number') {
+      throw new TypeError(`${call}: resourceLimits.${name} is ${inspect(limit)}: give a number of MiB.`);
+    }
+    const isDefault = limit === 0 && name !== 'maxOldGenerationSizeMb';
+    if (isDefault || (limit >= least && limit !== Infinity)) continue;
+    const what =
+      name === 'maxOldGenerationSizeMb'
+        ? `${least} or more`
+        : `${least} or more${least > 0 ? ', or 0 for the default' : ''}`;
+    throw new RangeError(`${call}: resourceLimits.${name} is ${limit}: give ${what}, in MiB.`);
   }
 }

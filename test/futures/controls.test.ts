@@ -12,6 +12,7 @@ import {
   WorkerCrashedError,
 } from '../../src/futures/index.ts';
 import { heap } from '../../src/memory/index.ts';
+import { Queue } from '../../src/queue/index.ts';
 import { Atomic, i32, Value } from '../../src/shared/index.ts';
 import { Event, setExceptHook } from '../../src/threading/index.ts';
 import { census, grown } from '../support/census.ts';
@@ -282,6 +283,31 @@ describe('what a task tells', () => {
     for (const [n, value] of values.entries()) assert.equal(await value, n * n);
     const { cancelled, done, queued } = pool.statistics();
     assert.deepEqual([cancelled, done, queued], [100, 302, 0]);
+  });
+
+  check('a timer that a task has left behind is not taken for the next task', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const said = new Queue<string>();
+    for (const awaits of [false, true, false, true]) {
+      // Often enough for the worker to know the function.
+      for (let round = 0; round < 3; round++) {
+        await pool.submit(tasks.leavesTimer, said, awaits);
+        const word = await pool.submit(tasks.goesOn, said);
+        assert.ok(word === 'own' || word === 'none', `${awaits}, ${round}: ${word}`);
+      }
+    }
+  });
+
+  check('progress that is told after the end is not heard', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const done = new Event();
+    const heard: unknown[] = [];
+    const future = pool.submit(tasks.tellsLate, done);
+    future.onProgress((value) => heard.push(value));
+    assert.equal(await future, 'ended');
+    await done.wait();
+    await pool.submit(square, 2);
+    assert.deepEqual(heard, ['in time']);
   });
 
   check('outside a task there is none', () => {

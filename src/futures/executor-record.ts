@@ -14,7 +14,9 @@ import {
   lockMutex,
   SharedObject,
   storeValue,
+  THREAD,
   unlockMutex,
+  WORKER_FLAG,
   wrapCounting,
 } from '../memory/index.ts';
 import { type PriorityQueue, Queue } from '../queue/index.ts';
@@ -94,9 +96,10 @@ export class ExecutorRecord extends SharedObject {
     }
   }
 
-  /** Those that live, whoever started them. */
+  /** Those that live, whoever started them; but for those that take no more tasks. */
   workers(): Thread[] {
-    return workersOf(this[AT]) as unknown as Thread[];
+    const all = workersOf(this[AT]) as unknown as Thread[];
+    return all.filter((worker) => (this[HEAP].load(addressOf(worker) + THREAD.FLAGS) & WORKER_FLAG.LEAVING) === 0);
   }
 
   get facts(): Facts {

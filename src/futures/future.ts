@@ -116,14 +116,16 @@ export class Future<T> implements PromiseLike<T> {
   /**
    * Cancels the task if no worker has begun it: true. Of one that runs, the `currentTask().signal` is aborted: false, since
    * it may end well all the same; if it ends with the signal's reason, the future counts as cancelled. With `force` its
-   * worker is ended: true. False when it is done.
+   * worker is ended, as soon as the other tasks that it runs have ended: true, also when the future is done after its timeout and the task goes on. Else false
+   * when it is done.
    */
   cancel(options: CancelOptions = {}): boolean {
     checkOptions(options, 'cancel', this, ['force']);
     const { force = this.options.force ?? false } = options;
     if (typeof force !== 'boolean') throw new TypeError(`cancel: force is ${inspect(force)}: give true or false.`);
     if (this.cancelled()) return true;
-    if (this.done()) return false;
+    // It may go on nevertheless, after a timeout.
+    if (this.done()) return this.#source.interrupt(this as Future<unknown>, undefined, force);
     if (!this.#source.withdraw(this as Future<unknown>)) {
       const reason = cancelled();
       const interrupted = this.#source.interrupt(this as Future<unknown>, reason, force);
@@ -396,6 +398,12 @@ export class Future<T> implements PromiseLike<T> {
     if ((this.#flags & STATE) === VALUE) return this.#outcome as T;
     throw this.failed ? this.#outcome : cancelled();
   }
+}
+
+/** In the order in which futures are to be cancelled: a worker that stops with one that runs would begin one that waits. */
+export function runningLast<F extends Future<unknown>>(futures: readonly F[]): F[] {
+  const running = new Set(futures.filter((future) => future.running()));
+  return running.size === 0 ? [...futures] : [...futures.filter((future) => !running.has(future)), ...running];
 }
 
 function mustBeFunction(fn: unknown, call: string): void {

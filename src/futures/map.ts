@@ -8,7 +8,7 @@ import { inspect } from 'node:util';
 import { TimeoutError } from '../errors.ts';
 import { deadlineIn } from '../memory/index.ts';
 import { ChunkSizes, MOST_ITEMS, MOST_PULLED } from './chunk-sizes.ts';
-import type { Future } from './future.ts';
+import { type Future, runningLast } from './future.ts';
 import type { ChunkOutcome } from './worker.ts';
 
 export type MapOptions = {
@@ -345,7 +345,7 @@ class MapResults implements MapResult<unknown> {
   }
 
   #cancelRest(): void {
-    for (const future of [...this.#waiting, ...this.#ready]) {
+    for (const future of runningLast([...this.#waiting, ...this.#ready])) {
       // Whoever stops reading has decided about the rest.
       future.markSeen();
       future.cancel();

@@ -18,6 +18,10 @@ export class Stop {
     this.#listener = listener;
   }
 
+  throwIfAborted(): void {
+    if (this.aborted) throw this.reason;
+  }
+
   removeEventListener(): void {
     this.#listener = undefined;
   }

@@ -8,12 +8,13 @@ import { CancelledError, CloneError, TimeoutError, WorkerCrashedError } from '..
 import { addressOf, heap, leavingWith, letGo, TASK, TASK_FLAG, TASK_FORM, TASK_STATE } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
 import { mayStartThreads } from '../threading/internal.ts';
+import { Abandoned } from './abandoned.ts';
 import { addCallSite, type CallSite, CallSites } from './call-site.ts';
 import { storesOf } from './context.ts';
 import { storeReason } from './crash.ts';
 import type { ExecutorStatistics, TaskOptions } from './executor.ts';
 import { collected, forgetAll, submitted as registry } from './forgotten.ts';
-import { Future, type FutureSource } from './future.ts';
+import { Future, type FutureSource, runningLast } from './future.ts';
 import { Inbox, opened } from './inbox.ts';
 import { LostTasks } from './lost.ts';
 import type { Submitter } from './map.ts';
@@ -49,8 +50,7 @@ export class Submissions implements FutureSource {
   readonly #sent = new WeakMap<AnyFunction, SentFunction>();
   readonly #failures = new Set<Future<unknown>>();
   readonly #times = new TaskTimes((future) => this.#expire(future));
-  /** Tasks that run though their future is settled, by a timeout, a signal, or a cancellation by force; with their entries. */
-  readonly #abandoned = new Map<number, number>();
+  readonly #abandoned = new Abandoned();
   readonly #callSites = new CallSites();
   /** The tasks of each signal that are pending, and the listener for them. */
   readonly #heeding = new Map<AbortSignal, { futures: Set<Future<unknown>>; abort: () => void }>();
@@ -137,6 +137,12 @@ export class Submissions implements FutureSource {
   }
 
   interrupt(future: Future<unknown>, reason: unknown, force: boolean): boolean {
+    if (future.done()) {
+      const ident = force ? this.#abandoned.force(future) : 0;
+      if (ident === 0 || !this.#pool.lives(ident)) return false;
+      this.#pool.reach(ident, true);
+      return true;
+    }
     if (!this.#ask(future, reason, force)) return false;
     if (force) this.#abandon(future, 'cancelled');
     return true;
@@ -159,9 +165,9 @@ export class Submissions implements FutureSource {
     if (this.#failures.delete(future) && this.#failures.size === 0) forgetUnobserved(this.#failures);
   }
 
-  /** Withdraws what no worker has begun. */
+  /** Withdraws what no worker has begun, and asks to stop what runs. */
   cancelAll(): void {
-    for (const future of this.pending.all()) future.cancel({ force: false });
+    for (const future of runningLast(this.pending.all())) future.cancel({ force: false });
   }
 
   /** Throws the errors that nobody has looked at. */
@@ -193,8 +199,7 @@ export class Submissions implements FutureSource {
       if (task <= 0 && Array.isArray(value) && value[0] === WANT) this.#give(value[1] as number, -task);
       else if (task <= 0) this.#pool.heard(-task, ok, value);
       else if (ok === null) this.pending.get(task)?.tell(value);
-      else if (this.#abandoned.has(task)) this.#forgetAbandoned(task);
-      else this.#settle(this.pending.get(task), ok, value);
+      else if (!this.#abandoned.forget(task)) this.#settle(this.pending.get(task), ok, value);
     }
   }
 
@@ -203,9 +208,7 @@ export class Submissions implements FutureSource {
    * the sake of another task.
    */
   workerDied(ident: number, error: unknown): void {
-    for (const task of [...this.#abandoned.keys()]) {
-      if (heap.load(task + TASK.STATE) === ident) this.#forgetAbandoned(task);
-    }
+    this.#abandoned.workerDied(ident);
     const held = this.pending.all().filter(({ task }) => heap.load(task + TASK.STATE) === ident);
     for (const future of held) {
       const { task } = future;
@@ -221,7 +224,7 @@ export class Submissions implements FutureSource {
   /** Idents of workers that are gone and ran tasks of this thread. */
   missing(): Set<number> {
     const gone = new Set<number>();
-    for (const task of [...this.pending.all().map((future) => future.task), ...this.#abandoned.keys()]) {
+    for (const task of [...this.pending.all().map((future) => future.task), ...this.#abandoned.tasks()]) {
       const ident = heap.load(task + TASK.STATE);
       if (ident > 0 && heap.descriptorOf(ident) === 0) gone.add(ident);
     }
@@ -329,7 +332,7 @@ export class Submissions implements FutureSource {
     if (heeding === undefined) {
       const futures = new Set<Future<unknown>>();
       const abort = (): void => {
-        for (const each of [...futures]) this.#aborted(each, signal.reason);
+        for (const each of runningLast([...futures])) this.#aborted(each, signal.reason);
       };
       heeding = { futures, abort };
       this.#heeding.set(signal, heeding);
@@ -362,7 +365,7 @@ export class Submissions implements FutureSource {
   #settleStored(task: number): void {
     const future = this.pending.get(task);
     if (future === undefined) {
-      this.#forgetAbandoned(task);
+      this.#abandoned.forget(task);
       return;
     }
     const value = storedResult(task);
@@ -419,17 +422,18 @@ export class Submissions implements FutureSource {
       heap.i32[task + TASK.REASON] = storeReason(reason);
       heap.or(task + TASK.FLAGS, TASK_FLAG.CANCEL);
     }
+    if (force) heap.or(task + TASK.FLAGS, TASK_FLAG.FORCE);
     this.#pool.reach(ident, force);
     return true;
   }
 
-  /** Nobody waits for this task any more, though it runs. Its block stays until its outcome has come or its worker died. */
+  /** Nobody waits for this task any more, though it runs. */
   #abandon(future: Future<unknown>, as: 'failed' | 'cancelled'): void {
     this.counts[as]++;
     this.#times.ended(future, false);
     const { task, entry } = future;
     this.pending.delete(future);
-    this.#abandoned.set(task, entry);
+    this.#abandoned.add(task, entry, future);
     future.entry = 0;
     queueMicrotask(() => this.#afterOutcome());
   }
@@ -473,13 +477,6 @@ export class Submissions implements FutureSource {
     this.pending.delete(future);
     letGo(future.entry);
     future.entry = 0;
-  }
-
-  #forgetAbandoned(task: number): void {
-    const entry = this.#abandoned.get(task);
-    if (entry === undefined) return;
-    this.#abandoned.delete(task);
-    letGo(entry);
   }
 
   #afterOutcome(): void {

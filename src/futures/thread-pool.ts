@@ -26,6 +26,7 @@ import type { Queue } from '../queue/index.ts';
 import { Thread } from '../threading/index.ts';
 import type { CallSite } from './call-site.ts';
 import { because, crashOf } from './crash.ts';
+import { Endings } from './endings.ts';
 import { Executor, type ExecutorStatistics, type ShutdownOptions, type TaskOptions } from './executor.ts';
 import { ExecutorRecord } from './executor-record.ts';
 import { forgotten } from './forgotten.ts';
@@ -52,8 +53,7 @@ export class ThreadPoolExecutor extends Executor {
   readonly #workers = new Set<Thread>();
   /** Workers that have said that they are up. */
   readonly #ready = new Set<number>();
-  /** Workers that were ended for the sake of one of their tasks: the others that they ran are not to blame. */
-  readonly #doomed = new Set<Thread>();
+  readonly #endings = new Endings((worker) => this.#record?.noteEnded(worker.ident ?? 0));
   #workerCount = 0;
   #functionCount = 0;
   #closed = false;
@@ -139,6 +139,7 @@ export class ThreadPoolExecutor extends Executor {
       reach: (ident, force) => this.#reach(ident, force),
       mustNotBlock: () => {},
       look: () => {
+        this.#endings.look();
         for (const worker of [...this.#workers]) if (!worker.isAlive()) this.#bury(worker);
       },
       idle: () => {
@@ -161,18 +162,20 @@ export class ThreadPoolExecutor extends Executor {
   #reach(ident: number, force: boolean): void {
     const worker = this.#workerOf(ident);
     if (worker === undefined) return;
-    wake(heap, addressOf(worker) + THREAD.SPOT, Infinity);
-    if (!force) return;
-    this.#doomed.add(worker);
-    this.#record?.noteEnded(ident);
-    void worker.terminate();
+    if (!force) wake(heap, addressOf(worker) + THREAD.SPOT, Infinity);
+    else if (this.#endings.begin(worker)) this.#replace();
+  }
+
+  /** Workers that take tasks. */
+  get #serving(): number {
+    return this.#workers.size - this.#endings.leaving;
   }
 
   /** Another worker, if there are more tasks than workers. */
   #hireFor(tasks: number): void {
-    if (this.#workers.size >= this.#maxWorkers || tasks <= this.#workers.size) return;
+    if (this.#serving >= this.#maxWorkers || tasks <= this.#serving) return;
     this.#adopt();
-    if (this.#workers.size >= this.#maxWorkers) return;
+    if (this.#serving >= this.#maxWorkers) return;
     try {
       this.#hire();
     } catch (error) {
@@ -231,13 +234,14 @@ export class ThreadPoolExecutor extends Executor {
 
   /** Of a worker: that it is up, or that its initializer failed. Or of another thread that submits: what it wants. */
   #heard(ident: number, ok: boolean | null, value: unknown): void {
+    if (this.#endings.heard(this.#workerOf(ident), value)) return;
     if (ok === true) this.#cameUp(ident);
     else if (ok === false) {
       const text = (value as Error | undefined)?.message ?? value;
       this.#break(`The initializer of ${this.toString()} failed: ${text}`, value);
     } else if (value === WANTED) {
       this.#record?.setWord(EXECUTOR.WANTED, 0);
-      if (!this.#broken) this.#hireFor(this.#workers.size + Math.min(1, this.#ring.size));
+      if (!this.#broken) this.#hireFor(this.#serving + Math.min(1, this.#ring.size));
     } else if (value === END) this.#reach(ident, true);
   }
 
@@ -282,7 +286,7 @@ export class ThreadPoolExecutor extends Executor {
     const cameUp = this.#ready.delete(ident);
     const cause = worker.failure();
     const died = worker.returned() !== LEFT;
-    const doomed = this.#doomed.delete(worker);
+    const doomed = this.#endings.gone(worker);
     if (died && ident !== 0) {
       if (!doomed && crashed.hasSubscribers) crashed.publish({ executor: this, worker: worker.name, error: cause });
       this.#died(ident, doomed ? undefined : crashOf(worker, cause));
@@ -299,7 +303,7 @@ export class ThreadPoolExecutor extends Executor {
   #replace(): void {
     if (this.#broken || (this.#over && this.#record === undefined)) return;
     const others = this.#record === undefined ? 0 : this.#ring.size;
-    while (this.#submissions.pending.size + others > this.#workers.size && this.#workers.size < this.#maxWorkers) {
+    while (this.#submissions.pending.size + others > this.#serving && this.#serving < this.#maxWorkers) {
       try {
         this.#hire();
       } catch (error) {

@@ -26,6 +26,7 @@ import {
 import type { PriorityQueue, Queue } from '../queue/index.ts';
 import { runWith } from './context.ts';
 import { called, runAsTask, setCurrentTask, TaskHere, unsetCurrentTask } from './current-task.ts';
+import { Held } from './held.ts';
 import { forgetPorts, numbersFor, objectsNow, objectsOf, sendBack, WANT } from './movings.ts';
 import { nested } from './nested.ts';
 import { argumentsOf, isCall, rooted, storeResult } from './task.ts';
@@ -115,7 +116,6 @@ async function runTasks(
     tasksPerWorker,
     owner,
   } = options;
-  const active = new Set<Promise<void>>();
   let idle = 0;
   try {
     await initializer?.(...initArgs);
@@ -124,10 +124,15 @@ async function runTasks(
     return LEFT;
   }
   outcomes.putSync([-heap.ident, true, undefined]);
+  using held = new Held(tasksPerWorker, outcomes);
   let sinceTurn = 0;
   let served = 0;
   let turned = performance.now();
   for (;;) {
+    if (held.leaving) {
+      await held.left();
+      return LEFT;
+    }
     let entry: number | undefined;
     try {
       entry = tasks.tryGet();
@@ -142,30 +147,31 @@ async function runTasks(
         turned = performance.now();
       }
       if (entry === undefined) {
-        if (active.size === 0 && isCollectionDue()) await collectGarbage();
+        if (held.size === 0 && isCollectionDue()) await collectGarbage();
         // Blocking is cheaper to wake from; but not while the event loop has something of its own to do.
-        const busy = active.size > 0 || process.getActiveResourcesInfo().some((name) => name !== 'Immediate');
-        const timeout = active.size > 0 ? LIVENESS_MS : Math.min(idleTimeout - idle, LIVENESS_MS);
-        entry = busy ? await tasks.get({ timeout }) : tasks.getSync({ timeout });
+        const busy = held.size > 0 || process.getActiveResourcesInfo().some((name) => name !== 'Immediate');
+        const timeout = held.size > 0 ? LIVENESS_MS : Math.min(idleTimeout - idle, LIVENESS_MS);
+        entry = busy ? await tasks.get({ timeout, signal: held.stop.signal }) : tasks.getSync({ timeout });
       }
     } catch (error) {
       if (error instanceof ShutDown) {
         // Those whose tokens came too late.
         entry = ranked.tryGet();
         if (entry === undefined) {
-          await Promise.all(active);
-          return LEFT;
+          if (await held.ended()) return LEFT;
+          continue;
         }
         await new Promise((resolve) => setImmediate(resolve));
       } else {
+        if (held.leaving) continue;
         if (!(error instanceof Empty)) throw error;
-        if (active.size === 0) idle += LIVENESS_MS;
+        if (held.size === 0) idle += LIVENESS_MS;
         if (!isAlive(owner)) {
           // Nobody waits for what is in, nor will anybody take it out.
           new TaskRing(tasks, ranked).empty();
           return LEFT;
         }
-        if (active.size === 0 && idle >= idleTimeout) return LEFT;
+        if (held.size === 0 && idle >= idleTimeout) return LEFT;
         continue;
       }
     }
@@ -175,42 +181,14 @@ async function runTasks(
     if (entry === undefined) continue;
     const task = heap.i32[entry];
     if (heap.cas(task + TASK.STATE, TASK_STATE.PENDING, heap.ident) === TASK_STATE.PENDING) {
-      const running = runTask(task, outcomesOf(task, outcomes), tasksPerWorker > 1 || nested.waiting);
+      const running = runTask(task, outcomesOf(task, outcomes), held.several);
       if (running === undefined) letGo(entry);
-      else await keep(running, entry, active, tasksPerWorker);
-      if (++served >= maxTasksPerWorker && (await emptied(active))) return LEFT;
+      else await held.add(running, entry);
+      if (++served >= maxTasksPerWorker && (await held.ended(true))) return LEFT;
     } else {
       letGo(entry);
     }
   }
-}
-
-/** Waits until there is room for another task; with one at a time, until this one is done. */
-async function keep(running: Promise<void>, entry: number, active: Set<Promise<void>>, most: number): Promise<void> {
-  const ended = running.finally(() => {
-    active.delete(ended);
-    letGo(entry);
-    nested.tell?.();
-  });
-  active.add(ended);
-  // A task that waits for others of this executor must not keep this worker from them. (Tempting and wrong: Promise.race,
-  // which leaves something behind with each promise that isn't settled.)
-  while (active.size >= most && !nested.waiting) {
-    await new Promise<void>((resolve) => {
-      nested.tell = resolve;
-    });
-  }
-}
-
-/** Waits until no task runs here; false when one of them waits for others, which may need this worker. */
-async function emptied(active: Set<Promise<void>>): Promise<boolean> {
-  while (active.size > 0) {
-    if (nested.waiting) return false;
-    await new Promise<void>((resolve) => {
-      nested.tell = resolve;
-    });
-  }
-  return true;
 }
 
 function isAlive([descriptor, epoch]: WorkerOptions['owner']): boolean {

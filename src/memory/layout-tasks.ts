@@ -38,6 +38,8 @@ export const TASK_FLAG = {
   CONTEXT: 4,
   /** Objects of it come through a port: who takes it asks for them. */
   MOVED: 8,
+  /** Its worker is to be ended for its sake; after CANCEL. */
+  FORCE: 16,
 } as const;
 export const TASK_STATE = { PENDING: 0, CANCELLED: -1, DONE: -2 } as const;
 export const TASK_FORM = {
@@ -45,6 +47,14 @@ export const TASK_FORM = {
   CALL: 0,
   /** An array of items, each the only argument of a call; the result is an array. */
   CHUNK: 1,
+} as const;
+
+/** In THREAD.FLAGS of a worker, beside THREAD_FLAG. */
+export const WORKER_FLAG = {
+  /** It may run several tasks at the same time; the worker. */
+  SEVERAL: 1 << 16,
+  /** It takes no more tasks, and will be ended for the sake of one; the executor. */
+  LEAVING: 1 << 17,
 } as const;
 
 /** A function for an executor's workers: message blocks of the function, and of references of the modules that it needs. */

@@ -47,31 +47,6 @@ describe('cancel of a task that runs', () => {
     assert.equal(future.cancelled(), false);
   });
 
-  check('by force: the worker is ended, another takes its place', async () => {
-    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
-    const running = new Event();
-    const future = pool.submit(tasks.deaf, running);
-    const next = pool.submit(square, 4);
-    await running.wait();
-    assert.equal(future.cancel({ force: true }), true);
-    assert.equal(future.cancelled(), true);
-    await assert.rejects(future.result(), CancelledError);
-    assert.equal(await next, 16);
-  });
-
-  check('by force, with others on the same worker: they end well', async () => {
-    await using pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 3 });
-    const events = [new Event(), new Event(), new Event()];
-    const gate = new Event();
-    const neighbours = events.slice(0, 2).map((event) => pool.submit(tasks.deafAsync, event, gate));
-    const future = pool.submit(tasks.waitUntilAborted, events[2]);
-    for (const event of events) await event.wait();
-    assert.equal(future.cancel({ force: true }), true);
-    gate.set();
-    for (const neighbour of neighbours) assert.equal(typeof (await neighbour), 'number');
-    assert.equal(pool.statistics().done, 2);
-  });
-
   check('shutdown({ cancelFutures: true }) asks those that run to stop', async () => {
     const pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     const running = new Event();
@@ -100,14 +75,6 @@ describe('timeout', () => {
       });
     }
     assert.equal(await timed.submit(square, 2), 4);
-  });
-
-  check('by force: a deaf task loses its worker', async () => {
-    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
-    const future = pool.with({ timeout: 50, force: true }).submit(tasks.deaf as (event: Event) => unknown, new Event());
-    const next = pool.submit(square, 5);
-    await assert.rejects(future.result(), TimeoutError);
-    assert.equal(await next, 25);
   });
 
   check('while this thread is blocked', async () => {

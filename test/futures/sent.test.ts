@@ -1,10 +1,12 @@
 /** Executors in other threads than their maker's, and tasks that submit to the executor that runs them. */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { BrokenExecutor, CancelledError, ThreadPoolExecutor } from '../../src/futures/index.ts';
+import { BrokenExecutor, CancelledError, type Future, ThreadPoolExecutor } from '../../src/futures/index.ts';
 import { Queue } from '../../src/queue/index.ts';
 import { Event, enumerate, Thread } from '../../src/threading/index.ts';
 import { check, rounds } from '../support/check.ts';
+import { until } from '../support/threads.ts';
+import { deaf } from './fixtures/forced.ts';
 import * as sent from './fixtures/sent.ts';
 import { square } from './fixtures/tasks.ts';
 
@@ -70,6 +72,25 @@ describe('an executor that a thread was sent', () => {
     });
 
     check('a worker ended for the sake of another thread’s task: what else it ran is run again', async () => {
+      const pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 2, threadNamePrefix: 'ended' });
+      const [running, mine, go] = [new Event(), new Event(), new Event()];
+      const thread = new Thread({ target: sent.waits, args: [pool, running, go] }).start();
+      assert.equal(running.waitSync({ timeout: 15_000 }), true);
+      const own: Future<unknown> = pool.submit(deaf, mine);
+      assert.equal(mine.waitSync({ timeout: 15_000 }), true);
+      const worker = enumerate().find(({ name }) => name.startsWith('ended')) as unknown as Thread;
+      running.clear();
+      assert.equal(own.cancel({ force: true }), true);
+      await until(() => worker.wasTerminated());
+      // Again, though this thread may never hear of the death that it has caused.
+      assert.equal(running.waitSync({ timeout: 15_000 }), true);
+      go.set();
+      assert.equal(thread.joinSync({ timeout: 15_000 }), true);
+      assert.equal(await thread.result(), 'went through');
+      await pool.shutdown();
+    });
+
+    check('the same where it gives up the thread: what else it ran goes on', async () => {
       const pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 2 });
       const [running, mine, go] = [new Event(), new Event(), new Event()];
       const thread = new Thread({ target: sent.waits, args: [pool, running, go] }).start();
@@ -78,11 +99,10 @@ describe('an executor that a thread was sent', () => {
       assert.equal(mine.waitSync({ timeout: 15_000 }), true);
       running.clear();
       assert.equal(own.cancel({ force: true }), true);
-      // Again, though this thread never hears of the death that it has caused.
-      assert.equal(running.waitSync({ timeout: 15_000 }), true);
       go.set();
       assert.equal(thread.joinSync({ timeout: 15_000 }), true);
       assert.equal(await thread.result(), 'went through');
+      assert.equal(running.isSet(), false);
       await pool.shutdown();
     });
   });

@@ -2,6 +2,7 @@
 import {
   AT,
   addressOf,
+  BLOCK,
   defineKind,
   EXECUTOR,
   EXECUTOR_STATE,
@@ -100,6 +101,11 @@ export class ExecutorRecord extends SharedObject {
   workers(): Thread[] {
     const all = workersOf(this[AT]) as unknown as Thread[];
     return all.filter((worker) => (this[HEAP].load(addressOf(worker) + THREAD.FLAGS) & WORKER_FLAG.LEAVING) === 0);
+  }
+
+  /** Whether another thread has it, or what is on the way to one: each of these has a count, and so has each worker. */
+  isHeldByOthers(): boolean {
+    return this[HEAP].load(this[AT] + BLOCK.COUNT) > 1 + workersOf(this[AT]).length;
   }
 
   get facts(): Facts {

@@ -67,10 +67,10 @@ export class Held {
 
   /**
    * Resolves when none is left: true; or when the worker is to leave: false. With `unlessWaiting` also when one of them waits
-   * for others, which may need this worker: false.
+   * for others, which may need this worker: false. With `owed` what they have submitted to the same executor is to end, too.
    */
-  async ended(unlessWaiting = false): Promise<boolean> {
-    while (this.size > 0) {
+  async ended(unlessWaiting = false, owed = false): Promise<boolean> {
+    while (this.size > 0 || (owed && nested.owed)) {
       if (this.leaving || (unlessWaiting && nested.waiting)) return false;
       await this.#change();
     }

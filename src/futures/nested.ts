@@ -7,11 +7,16 @@ import { RuntimeError } from '../errors.ts';
 import { addressOf, type SharedObject } from '../memory/index.ts';
 import { sharesWorker } from './current-task.ts';
 import type { Future } from './future.ts';
+import type { Unobserved } from './unobserved.ts';
 
 class Nested {
   /** The ring that this worker serves. */
   #serving: SharedObject | undefined;
   #open = 0;
+  /** Of these, those that the executor whose worker this is runs. */
+  #own = 0;
+  /** How those failed at which nobody has looked. */
+  #unobserved: Unobserved | undefined;
   /** Called when `waiting` becomes true: by whoever waits for room. */
   tell: (() => void) | undefined;
 
@@ -19,6 +24,8 @@ class Nested {
   serve(tasks: SharedObject | undefined): void {
     this.#serving = tasks;
     this.#open = 0;
+    this.#own = 0;
+    this.#unobserved = undefined;
   }
 
   /** Whether this thread is a worker of the executor. */
@@ -26,13 +33,31 @@ class Nested {
     return this.#serving !== undefined && addressOf(this.#serving) === addressOf(tasks);
   }
 
-  /** A task has submitted another, here if this is a worker. */
-  began(future: Future<unknown>): void {
+  /** A task has submitted another, here if this is a worker; to which ring, and who knows how it failed. */
+  began(future: Future<unknown>, tasks: SharedObject, unobserved: Unobserved): void {
     if (this.#serving === undefined) return;
     sharesWorker();
+    const isOwn = this.serves(tasks);
+    if (isOwn) {
+      this.#own++;
+      this.#unobserved = unobserved;
+    }
     this.#open++;
     this.tell?.();
-    future.onDone(() => this.#open--);
+    future.onDone(() => {
+      this.#open--;
+      if (isOwn && --this.#own === 0) this.tell?.();
+    });
+  }
+
+  /** Whether the executor whose worker this is has yet to do what was submitted to it from here. */
+  get owed(): boolean {
+    return this.#own > 0;
+  }
+
+  /** The errors of what was, at which nobody has looked: the caller answers for them now. */
+  takeUnobserved(): unknown[] {
+    return this.#unobserved?.take() ?? [];
   }
 
   /** Whether tasks of this worker may wait for others that need it. */

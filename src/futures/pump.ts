@@ -1,6 +1,7 @@
 /** Receives outcomes while there are tasks; its wait keeps the process alive. */
 import { availableParallelism } from 'node:os';
 import type { Queue } from '../queue/index.ts';
+import { holdProcess, releaseProcess } from '../threading/internal.ts';
 import { Stop } from './stop.ts';
 import type { Outcome } from './worker.ts';
 
@@ -28,13 +29,21 @@ export class Pump {
 
   /** There is a task; without effect while it runs. */
   start(): void {
-    if (this.#running === undefined) void this.#run();
+    if (this.#running !== undefined) return;
+    holdProcess();
+    void this.#run();
   }
 
   /** There is none any more. */
   stop(): void {
     this.#running?.abort();
+    this.#over();
+  }
+
+  #over(): void {
+    if (this.#running === undefined) return;
     this.#running = undefined;
+    releaseProcess();
   }
 
   async #run(): Promise<void> {
@@ -56,7 +65,7 @@ export class Pump {
       }
     } catch (error) {
       if (running.aborted) return;
-      if (this.#running === running) this.#running = undefined;
+      if (this.#running === running) this.#over();
       throw error;
     }
   }

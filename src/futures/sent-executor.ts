@@ -110,7 +110,7 @@ export class SentExecutor extends Executor {
         this.#wanted();
       },
       submitted: (future) => {
-        nested.began(future);
+        nested.began(future, this.#ring.tasks, this.#submissions.unobserved);
         this.#wanted();
       },
       isBroken: () => record.state === EXECUTOR_STATE.BROKEN,

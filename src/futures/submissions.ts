@@ -25,7 +25,7 @@ import type { AnyFunction } from './pool-options.ts';
 import { Pump } from './pump.ts';
 import { forgetFunction, makeTask, type SentFunction, sendFunction, storedResult } from './task.ts';
 import { TaskTimes } from './task-times.ts';
-import { errorsOf, forgetUnobserved, reportAtExit } from './unobserved.ts';
+import { Unobserved } from './unobserved.ts';
 import type { ChunkOutcome, Outcome } from './worker.ts';
 
 /** How long `resultSync` sleeps before it looks whether a worker has died, in milliseconds. */
@@ -48,7 +48,7 @@ export class Submissions implements FutureSource {
   /** The address of `outcomes` for the workers to know it by, 0 for the executor's own. */
   readonly #reply: number;
   readonly #sent = new WeakMap<AnyFunction, SentFunction>();
-  readonly #failures = new Set<Future<unknown>>();
+  readonly unobserved = new Unobserved();
   readonly #times = new TaskTimes((future) => this.#expire(future));
   readonly #abandoned = new Abandoned();
   readonly #callSites = new CallSites();
@@ -162,23 +162,12 @@ export class Submissions implements FutureSource {
   }
 
   observed(future: Future<unknown>): void {
-    if (this.#failures.delete(future) && this.#failures.size === 0) forgetUnobserved(this.#failures);
+    this.unobserved.delete(future);
   }
 
   /** Withdraws what no worker has begun, and asks to stop what runs. */
   cancelAll(): void {
     for (const future of runningLast(this.pending.all())) future.cancel({ force: false });
-  }
-
-  /** Throws the errors that nobody has looked at. */
-  throwUnobserved(): void {
-    const errors = errorsOf(this.#failures);
-    this.#failures.clear();
-    forgetUnobserved(this.#failures);
-    if (errors.length === 1) throw errors[0];
-    if (errors.length > 1) {
-      throw new AggregateError(errors, `${errors.length} tasks failed and nobody looked at their outcomes.`);
-    }
   }
 
   statistics(): Omit<ExecutorStatistics, 'workers'> {
@@ -397,6 +386,7 @@ export class Submissions implements FutureSource {
       if (ended.hasSubscribers) ended.publish({ executor: this.#pool.executor, future });
     }
     future.settle(ok ? { state: 'value', value } : { state: 'error', error: value });
+    if (failure !== undefined) this.unobserved.add(future);
     this.#afterOutcome();
   }
 
@@ -448,6 +438,7 @@ export class Submissions implements FutureSource {
     addCallSite(error, future.callSite);
     this.#tell(future, error);
     future.settle({ state: 'error', error });
+    this.unobserved.add(future);
   }
 
   /** The signal of a task's options is aborted. Whoever did that knows, so the failure is not silent. */
@@ -462,12 +453,9 @@ export class Submissions implements FutureSource {
     future.settle({ state: 'error', error });
   }
 
-  /** A failure, to whoever subscribes, and to the end of the block unless somebody looks. */
+  /** A failure, to whoever subscribes. */
   #tell(future: Future<unknown>, error: unknown): void {
     if (failed.hasSubscribers) failed.publish({ executor: this.#pool.executor, future, error });
-    if (future.seen) return;
-    this.#failures.add(future);
-    reportAtExit(this.#failures);
   }
 
   #forget(future: Future<unknown>, ran: boolean): void {

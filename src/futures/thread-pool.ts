@@ -31,13 +31,15 @@ import { Executor, type ExecutorStatistics, type ShutdownOptions, type TaskOptio
 import { ExecutorRecord } from './executor-record.ts';
 import { forgotten } from './forgotten.ts';
 import type { Future } from './future.ts';
+import { keepForOthers, keepNoLonger } from './kept-for-others.ts';
 import type { Submitter } from './map.ts';
 import type { Pool } from './pool.ts';
 import { type AnyFunction, checkPoolOptions, type ThreadPoolOptions } from './pool-options.ts';
 import { CANCEL, END, receiveExecutor, WANTED } from './sent-executor.ts';
+import { Stop } from './stop.ts';
 import { Submissions } from './submissions.ts';
 import { TaskRing } from './task-ring.ts';
-import { LEFT, type Outcome, serve, type WorkerOptions } from './worker.ts';
+import { LEFT, type Outcome, serve, UNOBSERVED, type WorkerOptions } from './worker.ts';
 
 let made = 0;
 
@@ -63,7 +65,7 @@ export class ThreadPoolExecutor extends Executor {
   /** Once it was sent to another thread; and the threads that submit there. */
   #record: ExecutorRecord | undefined;
   readonly #submitters = new Map<Queue<Outcome>, number>();
-  #listening: AbortController | undefined;
+  readonly #listening = new Stop();
 
   constructor(options: ThreadPoolOptions = {}) {
     super();
@@ -72,7 +74,7 @@ export class ThreadPoolExecutor extends Executor {
     this.#maxWorkers = options.maxWorkers ?? availableParallelism();
     this.#prefix = options.threadNamePrefix ?? `ThreadPoolExecutor-${made++}`;
     this.#submissions = new Submissions(this.#pool(), false);
-    forgotten.register(this, this.#ring.tasks);
+    forgotten.register(this, { tasks: this.#ring.tasks, listening: this.#listening });
   }
 
   /** @internal */
@@ -101,7 +103,7 @@ export class ThreadPoolExecutor extends Executor {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
-    this.#submissions.throwUnobserved();
+    this.#submissions.unobserved.throwAll();
   }
 
   statistics(): ExecutorStatistics {
@@ -115,7 +117,9 @@ export class ThreadPoolExecutor extends Executor {
 
   /** @internal In another thread: an executor with the same workers, whose futures are that thread's. */
   [SENT_AS](): SentAs {
-    return { value: this.#record ?? this.#makeRecord(), receive: receiveExecutor };
+    const record = this.#record ?? this.#makeRecord();
+    if (!this.#isAtEnd()) keepForOthers(this, record);
+    return { value: record, receive: receiveExecutor };
   }
 
   override toString(): string {
@@ -239,7 +243,8 @@ export class ThreadPoolExecutor extends Executor {
     else if (ok === false) {
       const text = (value as Error | undefined)?.message ?? value;
       this.#break(`The initializer of ${this.toString()} failed: ${text}`, value);
-    } else if (value === WANTED) {
+    } else if (Array.isArray(value) && value[0] === UNOBSERVED) this.#submissions.unobserved.addError(value[1]);
+    else if (value === WANTED) {
       this.#record?.setWord(EXECUTOR.WANTED, 0);
       if (!this.#broken) this.#hireFor(this.#serving + Math.min(1, this.#ring.size));
     } else if (value === END) this.#reach(ident, true);
@@ -338,27 +343,12 @@ export class ThreadPoolExecutor extends Executor {
     else if (this.#closed) this.#setState(EXECUTOR_STATE.SHUT_DOWN);
     // So that tasks are done even while this thread blocks.
     else if (this.#workers.size === 0) this.#hire();
-    void this.#listen();
+    void listen(new WeakRef(this.#submissions), this.#submissions.outcomes, this.#listening);
     return record;
   }
 
   #setState(state: number): void {
     this.#record?.setWord(EXECUTOR.STATE, state);
-  }
-
-  /** Hears what other threads want while nothing of this thread's own is pending, without keeping the process. */
-  async #listen(): Promise<void> {
-    const listening = new AbortController();
-    this.#listening = listening;
-    const { outcomes } = this.#submissions;
-    try {
-      for (;;) {
-        await outcomes.untilItem(listening.signal, false);
-        this.#submissions.drain();
-      }
-    } catch (error) {
-      if (!listening.signal.aborted) throw error;
-    }
   }
 
   #tellSubmitters(outcome: Outcome): void {
@@ -373,7 +363,27 @@ export class ThreadPoolExecutor extends Executor {
 
   /** The last worker is gone, and there will be no other. */
   #end(): void {
-    this.#listening?.abort();
-    this.#listening = undefined;
+    this.#listening.abort();
+    keepNoLonger(this);
+  }
+
+  #isAtEnd(): boolean {
+    return this.#listening.aborted;
+  }
+}
+
+/**
+ * Hears what other threads want of an executor while nothing of this thread's own is pending, without keeping the process;
+ * nor the executor, which nobody may refer to any more.
+ */
+async function listen(executor: WeakRef<Submissions>, outcomes: Queue<Outcome>, listening: Stop): Promise<void> {
+  try {
+    for (;;) {
+      await outcomes.untilItem(listening.signal, false);
+      // Not by a variable of this function, which would keep it during the wait.
+      executor.deref()?.drain();
+    }
+  } catch (error) {
+    if (!listening.aborted) throw error;
   }
 }

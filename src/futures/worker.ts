@@ -83,6 +83,9 @@ exportedFrom('futures/worker', serve, import.meta);
 /** Runs tasks until there will be none: `LEFT`. What ends in any other way has died. */
 export const LEFT = 'left';
 
+/** What it says at its end, with an error: a task here has submitted one to the same executor, and did not look at how it failed. */
+export const UNOBSERVED = 'unobserved';
+
 export async function serve(
   tasks: Queue<number>,
   ranked: PriorityQueue<number>,
@@ -91,7 +94,14 @@ export async function serve(
 ): Promise<typeof LEFT> {
   nested.serve(tasks);
   try {
-    return await runTasks(tasks, ranked, outcomes, options);
+    const left = await runTasks(tasks, ranked, outcomes, options);
+    // Whoever leaves the executor's block is told; a thread that ends would say it to nobody.
+    if (isAlive(options.owner)) {
+      for (const error of nested.takeUnobserved()) {
+        outcomes.putSync([-heap.ident, null, new Sealed([UNOBSERVED, error])]);
+      }
+    }
+    return left;
   } finally {
     // Its isolate may serve another thread next.
     nested.serve(undefined);
@@ -158,7 +168,7 @@ async function runTasks(
         // Those whose tokens came too late.
         entry = ranked.tryGet();
         if (entry === undefined) {
-          if (await held.ended()) return LEFT;
+          if (await held.ended(false, true)) return LEFT;
           continue;
         }
         await new Promise((resolve) => setImmediate(resolve));
@@ -171,7 +181,7 @@ async function runTasks(
           new TaskRing(tasks, ranked).empty();
           return LEFT;
         }
-        if (held.size === 0 && idle >= idleTimeout) return LEFT;
+        if (held.size === 0 && idle >= idleTimeout && !nested.owed) return LEFT;
         continue;
       }
     }

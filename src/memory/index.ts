@@ -81,7 +81,7 @@ export {
   wake,
   wakeWord,
 } from './parking.ts';
-export { abandon, abandonHeld, defineAbandon, isDeathNoticed, reap } from './reaper.ts';
+export { abandon, abandonHeld, defineAbandon, isDeathNoticed, keepProcess, reap } from './reaper.ts';
 export { Sealed } from './sealed.ts';
 export {
   type ClassCodec,

@@ -5,10 +5,11 @@
  * Run once for each death, by whoever notices first; the state word of the descriptor decides who.
  */
 import { isMainThread, workerData } from 'node:worker_threads';
+import { releaseAll } from './contents.ts';
 import type { Heap } from './heap.ts';
-import { HOLDINGS, ISOLATE, ISOLATE_STATE } from './layout.ts';
+import { HOLDINGS, ISOLATE, ISOLATE_STATE, SUPER } from './layout.ts';
 import { holdingsOf } from './objects.ts';
-import { nudge, unpark } from './parking.ts';
+import { nudge, unpark, wake } from './parking.ts';
 import { heap as threadHeap } from './thread-heap.ts';
 
 /** Whether somebody cleans up after this isolate however it dies; not after a worker that another library has started. */
@@ -33,6 +34,19 @@ export function abandonHeld(heap: Heap, descriptor: number, ident: number): void
   for (const address of holdingsOf(heap, descriptor)) abandon(heap, address, ident);
 }
 
+/** Whether the process stays for an isolate whose thread need not keep it. */
+export function keepProcess(heap: Heap, descriptor: number, keeps: boolean): void {
+  // Nothing stands between the two words: see parkSync.
+  if (keeps) {
+    heap.add(SUPER.LIVE_THREADS, 1);
+    heap.i32[descriptor + ISOLATE.KEEPS] = 1;
+    return;
+  }
+  heap.i32[descriptor + ISOLATE.KEEPS] = 0;
+  heap.add(SUPER.LIVE_THREADS, -1);
+  wake(heap, SUPER.LIVE_SPOT, Infinity);
+}
+
 /**
  * Cleans up after an isolate that is no more. Does nothing when somebody has: then the slot is free, or another's, which
  * `epoch` tells.
@@ -44,6 +58,8 @@ export function reap(heap: Heap, descriptor: number, epoch = heap.load(descripto
   abandonHeld(heap, descriptor, heap.i32[descriptor + ISOLATE.IDENT]);
   unpark(heap, descriptor);
   nudge(heap);
+  releaseAll(heap, descriptor + ISOLATE.WORDS_LEFT, 1);
+  if (heap.i32[descriptor + ISOLATE.KEEPS] !== 0) keepProcess(heap, descriptor, false);
   for (let chunk = heap.load(descriptor + ISOLATE.HOLDINGS); chunk !== 0; ) {
     for (let entry = 0; entry < HOLDINGS.PER_CHUNK; entry++) {
       const word = chunk + HOLDINGS.ENTRIES + entry;

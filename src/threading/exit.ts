@@ -1,16 +1,18 @@
 /**
  * The process stays until every non-daemon thread has ended: when the main thread's event loop has nothing left, it
- * waits for them, and then looks again. `process.exit()` does not wait.
+ * waits for them, and for what was submitted to executors in any thread, and then looks again. `process.exit()` does not wait.
  */
 
 import { isMainThread, workerData } from 'node:worker_threads';
-import { heap, ISOLATE, park, SUPER, THREAD, THREAD_STATE, wake } from '../memory/index.ts';
+import { heap, ISOLATE, keepProcess, park, SUPER, THREAD, THREAD_STATE, wake } from '../memory/index.ts';
+import { reportAllWords } from './last-words.ts';
 
 let watching = false;
 let ending = false;
 if (isMainThread) {
   process.on('exit', () => {
     ending = true;
+    if (reportAllWords()) process.exitCode ||= 1;
   });
 }
 
@@ -29,6 +31,20 @@ export function keepProcessForThreads(): void {
     endCurrent();
     void park(heap, SUPER.LIVE_SPOT, none);
   });
+}
+
+let holds = 0;
+
+/** Something that was submitted here is not done: the process stays, though this may be a daemon thread, or none any more. */
+export function holdProcess(): void {
+  if (isMainThread || holds++ > 0) return;
+  keepProcess(heap, heap.descriptor, true);
+}
+
+/** It is done. */
+export function releaseProcess(): void {
+  if (isMainThread || --holds > 0) return;
+  keepProcess(heap, heap.descriptor, false);
 }
 
 /** Who joins the main thread waits for its code to be done, not for the process: that waits for them. */

@@ -47,6 +47,30 @@ describe('programs with executors', { concurrency: 2 }, () => {
     assert.match(stderr, /A task failed and nobody looked at its outcome:\nTypeError: nobody looked in the thread/);
   });
 
+  const once = /^A task failed and nobody looked at its outcome:\nRangeError: nobody looked\n( {2,}.*\n)+$/;
+  for (const name of ['nestedForgotten', 'nestedToOwn', 'daemonSubmits']) {
+    test(`what tasks and threads submit is done, and told once at exit: ${name}`, limit, async () => {
+      const { code, lines, stderr } = await program(name);
+      assert.deepEqual([lines.sort(), code], [['ran', 'submitted'], 1]);
+      assert.match(stderr, once);
+    });
+  }
+
+  test('what a task submits to its own executor: thrown at the block’s end', limit, async () => {
+    const { code, lines, stderr } = await program('nestedInBlock');
+    assert.deepEqual(
+      [lines.sort(), code, stderr],
+      [['ran', 'submitted', 'the block: RangeError: nobody looked'], 0, ''],
+    );
+  });
+
+  test('of a thread that is killed: the first, and how many more', limit, async () => {
+    const { code, lines, stderr } = await program('killedWithFailures');
+    assert.deepEqual([lines, code], [['terminated'], 1]);
+    assert.equal(stderr.match(/^A task failed and nobody looked at its outcome:$/gm)?.length, 50);
+    assert.match(stderr, /^70 more tasks failed so\.$/m);
+  });
+
   test('the last lines of a worker that died, however it died: at most ten', limit, async (t) => {
     const file = join(mkdtempSync(join(tmpdir(), 'telaio-')), 'errors.json');
     t.after(() => rmSync(dirname(file), { recursive: true }));

@@ -5,6 +5,7 @@ import { BrokenExecutor, CancelledError, type Future, ThreadPoolExecutor } from 
 import { Queue } from '../../src/queue/index.ts';
 import { Event, enumerate, Thread } from '../../src/threading/index.ts';
 import { check, rounds } from '../support/check.ts';
+import { collected } from '../support/collected.ts';
 import { until } from '../support/threads.ts';
 import { deaf } from './fixtures/forced.ts';
 import * as sent from './fixtures/sent.ts';
@@ -105,6 +106,30 @@ describe('an executor that a thread was sent', () => {
       assert.equal(running.isSet(), false);
       await pool.shutdown();
     });
+  });
+
+  check('one that nobody refers to any more goes, with its workers; not as long as another thread has it', async () => {
+    const named = (): number => enumerate().filter(({ name }) => name.startsWith('unknown')).length;
+    const [go, ready] = [new Event(), new Event()];
+    const begin = (): { thread: Thread<unknown[], number[]>; weak: WeakRef<object> } => {
+      const pool = new ThreadPoolExecutor({ maxWorkers: 2, threadNamePrefix: 'unknown' });
+      const target = sent.squaresTwice as never;
+      return {
+        thread: new Thread({ target, args: [pool, ready, go] as never }).start() as never,
+        weak: new WeakRef(pool),
+      };
+    };
+    const { thread, weak } = begin();
+    await ready.wait();
+    const gone = (): boolean => weak.deref() === undefined;
+    const since = performance.now();
+    // Longer than it takes to look who has it.
+    assert.equal(await collected(() => gone() || performance.now() - since > 1_200, 1e9), true);
+    assert.equal(gone(), false);
+    go.set();
+    assert.deepEqual(await thread.result(), [...SQUARES, ...SQUARES]);
+    assert.equal(await collected(gone, 1e9), true);
+    await until(() => named() === 0);
   });
 
   check('it comes back as itself, and goes on to other threads', async () => {

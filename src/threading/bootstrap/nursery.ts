@@ -17,6 +17,7 @@ import {
 } from '../../memory/index.ts';
 import type { Queue } from '../../queue/index.ts';
 import { startWorker } from '../entry.ts';
+import { reportWords } from '../last-words.ts';
 import { type IsolateData, leaveIdle, type NurseryData, type Request, runsIn, SEAT, settled } from '../nursery.ts';
 import { writeReport } from '../output.ts';
 import { isPortMessage } from '../ports.ts';
@@ -95,6 +96,7 @@ function bury(first: number, seat: Int32Array, failure: unknown, code: number): 
   const current = heap.load(descriptor + ISOLATE.THREAD);
   // Kept over the reaping, which gives back what the isolate held; and that first: who joins finds its locks free.
   if (current !== 0) heap.retain(current);
+  reportWords(heap, descriptor);
   reap(heap, descriptor, seat[SEAT.EPOCH]);
   if (current === 0) return;
   crash(current, failure, code);

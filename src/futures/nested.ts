@@ -5,6 +5,7 @@
  */
 import { RuntimeError } from '../errors.ts';
 import { addressOf, type SharedObject } from '../memory/index.ts';
+import { servesRing } from './circles.ts';
 import { sharesWorker } from './current-task.ts';
 import type { Future } from './future.ts';
 import type { Unobserved } from './unobserved.ts';
@@ -23,6 +24,7 @@ class Nested {
   /** In a worker's thread, while it runs: which ring it takes its tasks from. */
   serve(tasks: SharedObject | undefined): void {
     this.#serving = tasks;
+    servesRing(tasks);
     this.#open = 0;
     this.#own = 0;
     this.#unobserved = undefined;

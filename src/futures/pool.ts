@@ -1,9 +1,12 @@
 /** What an executor's two sides know of each other. */
+import type { Queue } from '../queue/index.ts';
 import type { ContextEntry } from './context.ts';
 import type { Future } from './future.ts';
 
 /** The workers' side, as a thread that submits sees it. */
 export type Pool = {
+  /** The ring that tasks go into. */
+  readonly tasks: Queue<number>;
   /** What events and messages name. */
   readonly executor: object;
   /** Workers at most. */

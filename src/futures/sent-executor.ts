@@ -98,6 +98,7 @@ export class SentExecutor extends Executor {
     const record = this.#record;
     const { maxWorkers, singly } = this.#facts;
     return {
+      tasks: this.#ring.tasks,
       executor: this,
       maxWorkers,
       singly,

@@ -4,12 +4,13 @@
  * made it, a `SentExecutor` in all others.
  */
 import { channel } from 'node:diagnostics_channel';
-import { CancelledError, CloneError, TimeoutError, WorkerCrashedError } from '../errors.ts';
+import { CancelledError, CloneError, RuntimeError, TimeoutError, WorkerCrashedError } from '../errors.ts';
 import { addressOf, heap, leavingWith, letGo, TASK, TASK_FLAG, TASK_FORM, TASK_STATE } from '../memory/index.ts';
 import { Queue } from '../queue/index.ts';
 import { mayStartThreads } from '../threading/internal.ts';
 import { Abandoned } from './abandoned.ts';
 import { addCallSite, type CallSite, CallSites } from './call-site.ts';
+import { CircleWatch } from './circles.ts';
 import { storesOf } from './context.ts';
 import { storeReason } from './crash.ts';
 import type { ExecutorStatistics, TaskOptions } from './executor.ts';
@@ -32,6 +33,9 @@ import type { ChunkOutcome, Outcome } from './worker.ts';
 const LIVENESS_MS = 50;
 const SPENT =
   'The worker was ended for the sake of another task, and what was transferred with this one is gone with it.';
+
+const CIRCLE =
+  'resultSync(): nobody will ever run this task. All workers of its executor block, and what they wait for needs this thread. Await the future instead, or give the executor more workers.';
 
 /** What happens in executors, for whoever subscribes: `{ executor, future, … }`. Starts are told in the workers' threads. */
 const submitted = channel('telaio:task:submit');
@@ -150,11 +154,15 @@ export class Submissions implements FutureSource {
 
   drive(future: Future<unknown>, deadline: number): void {
     this.#pool.mustNotBlock();
+    const circle = new CircleWatch(this.#pool.tasks);
     while (!future.done()) {
       this.drain();
       const left = deadline - performance.now();
       if (future.done() || left <= 0) return;
-      this.outcomes.blockUntilItem(Math.min(left, LIVENESS_MS));
+      // Not always as long: two threads that look at each other must not do so at the same moments.
+      const slice = LIVENESS_MS * (1 + Math.random() / 2);
+      circle.during(() => this.outcomes.blockUntilItem(Math.min(left, slice)));
+      if (this.outcomes.empty() && circle.look()) throw new RuntimeError(CIRCLE);
       this.#times.look();
       this.#pool.look();
       this.#lost.look();

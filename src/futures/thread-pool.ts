@@ -128,6 +128,7 @@ export class ThreadPoolExecutor extends Executor {
 
   #pool(): Pool {
     return {
+      tasks: this.#ring.tasks,
       executor: this,
       maxWorkers: this.#maxWorkers,
       singly: this.#options.maxTasksPerWorker !== undefined,

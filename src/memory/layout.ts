@@ -156,6 +156,9 @@ export const ISOLATE = {
   KEEPS: 24,
   /** A message block: the report of what it leaves behind, for whoever sees it die; guarded by THREADS_MUTEX. */
   WORDS_LEFT: 25,
+  /** The ring of tasks that its thread serves, and the one to which the task went that it blocks for; else 0. */
+  SERVES: 26,
+  AWAITS: 27,
   /** Free blocks kept by the owner: head and count for each class. */
   CACHES: 32,
   WORDS: 256,

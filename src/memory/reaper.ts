@@ -72,6 +72,7 @@ export function reap(heap: Heap, descriptor: number, epoch = heap.load(descripto
   heap.i32[descriptor + ISOLATE.HOLDINGS] = 0;
   heap.adoptCaches(descriptor);
   heap.store(descriptor + ISOLATE.IDENT, 0);
+  heap.i32.fill(0, descriptor + ISOLATE.SERVES, descriptor + ISOLATE.AWAITS + 1);
   heap.store(state, ISOLATE_STATE.FREE);
   return true;
 }

@@ -39,7 +39,7 @@ export type TaskOptions = {
   timeout?: number;
   /** Among tasks that wait, those of the lowest number run first; 0 by default. */
   priority?: number;
-  /** How often a task that failed, or whose worker died, is run again. */
+  /** How often a task that failed, or whose worker died, is run again. Not one that took longer than its `timeout`. */
   retries?: number;
   /** Ends the worker of a task that goes on after its timeout, after `signal`, or after `cancel()`. */
   force?: boolean;

@@ -50,6 +50,12 @@ describe('context', () => {
     assert.deepEqual(await request.run({ id: 3 }, () => pool.submit(stores.seen)), [undefined, undefined, undefined]);
   });
 
+  check('a task that submits others: with what it was given, where it names it', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 2, context: [request] });
+    const [seenHere, seenThere] = await request.run({ id: 11 }, () => pool.submit(stores.passesOn, pool));
+    assert.deepEqual([seenHere, seenThere], [11, 11]);
+  });
+
   check('an inline function, and a CommonJS module', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1, context: [request, commonjs.storage] });
     const factor = 2;

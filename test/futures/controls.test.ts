@@ -229,6 +229,13 @@ describe('what a task tells', () => {
     setExceptHook(undefined);
   });
 
+  check('the start of a task is told in its worker', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const seen: number[] = [];
+    for (let n = 0; n < 4; n++) seen.push(await pool.submit(tasks.starts));
+    assert.deepEqual(seen, [0, 1, 2, 3]);
+  });
+
   check('one who hears of a task may cancel it before it is in', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     const cancel = (message: unknown): void => void (message as { future: Future<unknown> }).future.cancel();

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { ThreadPoolExecutor, TimeoutError } from '../../src/futures/index.ts';
+import { Atomic, i32 } from '../../src/shared/index.ts';
 import { Event } from '../../src/threading/index.ts';
 import { check } from '../support/check.ts';
 import { until } from '../support/threads.ts';
+import { failsTwiceAfter, spinUntilAborted } from './fixtures/controlled.ts';
 import * as promised from './fixtures/promised.ts';
 import { busyFor } from './fixtures/sent.ts';
 import { HELD_UP, nine } from './fixtures/slow-import.ts';
@@ -53,6 +55,30 @@ describe('timeouts', () => {
       const ends = await Promise.allSettled(others);
       assert.equal(ends.filter(({ status }) => status === 'rejected').length, 0);
     }
+  });
+
+  check('with retries: each attempt has its own time, and one that took too long is not run again', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const timed = pool.with({ timeout: 400, retries: 2 });
+    const attempts = new Atomic(i32);
+    // Longer than the timeout in all.
+    assert.equal(await timed.submit(failsTwiceAfter, 200, attempts), 'third time');
+    attempts.store(0);
+    await assert.rejects(timed.submit(failsTwiceAfter, 1_000, attempts).result(), TimeoutError);
+    assert.equal(await pool.submit(square, 4), 16);
+    assert.equal(attempts.load(), 1);
+  });
+
+  check('AbortSignal.timeout: counts from its own start, withdraws and stops', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const signal = AbortSignal.timeout(100);
+    const hurried = pool.with({ signal });
+    const futures = [1, 2].map(() => hurried.submit(spinUntilAborted as (running: Event) => unknown, new Event()));
+    for (const future of futures) {
+      await assert.rejects(future.result(), (error) => error === signal.reason && (error as Error).name === 'TimeoutError');
+    }
+    assert.equal(await pool.submit(square, 5), 25);
+    assert.throws(() => hurried.submit(square, 6), { name: 'TimeoutError' });
   });
 
   check('the import of its module does not count', async () => {

@@ -333,6 +333,8 @@ class MapResults implements MapResult<unknown> {
     this.#values = [];
     this.#cancelRest();
     this.#wake();
+    // Also if nobody reads any more.
+    this.#closeSource().catch(() => {});
   };
 
   #patience(): { timeout?: number; signal?: AbortSignal } {
@@ -361,6 +363,10 @@ class MapResults implements MapResult<unknown> {
     this.#settings.signal?.removeEventListener('abort', this.#onAbort);
     this.#cancelRest();
     this.#wake();
+    await this.#closeSource();
+  }
+
+  async #closeSource(): Promise<void> {
     if (this.#exhausted) return;
     this.#exhausted = true;
     this.#chunks.close();

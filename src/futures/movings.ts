@@ -65,6 +65,7 @@ export class Outgoing {
   constructor() {
     if (hasWayToThreads()) {
       listenTo(this);
+      dropped.register(this, this.#ports);
       return;
     }
     throw new UnsupportedError(
@@ -83,7 +84,8 @@ export class Outgoing {
       const { port1, port2 } = new MessageChannel();
       port = port1;
       this.#ports.set(ident, port1);
-      port1.on('close', () => this.#ports.delete(ident));
+      const ports = this.#ports;
+      port1.on('close', () => ports.delete(ident));
       port1.unref();
       sendPort(ident, port2);
     }
@@ -119,6 +121,11 @@ export class Outgoing {
     this.#waiting.clear();
   }
 }
+
+/** Of one that nobody refers to any more, the ports: they are of no use to the workers either. */
+const dropped = new FinalizationRegistry<Map<number, MessagePort>>((ports) => {
+  for (const port of [...ports.values()]) port.close();
+});
 
 const outgoing = new Set<WeakRef<Outgoing>>();
 

@@ -275,6 +275,12 @@ describe('map', () => {
         assert.equal(getEventListeners(abort.signal, 'abort').length, 0);
         gate.set();
       }
+      const unread = new AbortController();
+      const source = new Source();
+      pool.map(tasks.square, source, { signal: unread.signal, bufferSize: 5 });
+      await until(() => source.taken > 0 && pool.statistics().running + pool.statistics().queued === 0);
+      unread.abort(reason);
+      await until(() => source.closed);
       const { signal } = new AbortController();
       await pool.map(tasks.square, numbers(5), { signal }).toArray();
       assert.equal(getEventListeners(signal, 'abort').length, 0);

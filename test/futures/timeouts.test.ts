@@ -75,7 +75,10 @@ describe('timeouts', () => {
     const hurried = pool.with({ signal });
     const futures = [1, 2].map(() => hurried.submit(spinUntilAborted as (running: Event) => unknown, new Event()));
     for (const future of futures) {
-      await assert.rejects(future.result(), (error) => error === signal.reason && (error as Error).name === 'TimeoutError');
+      await assert.rejects(
+        future.result(),
+        (error) => error === signal.reason && (error as Error).name === 'TimeoutError',
+      );
     }
     assert.equal(await pool.submit(square, 5), 25);
     assert.throws(() => hurried.submit(square, 6), { name: 'TimeoutError' });

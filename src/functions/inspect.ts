@@ -64,29 +64,41 @@ function withInternals<T>(fn: object, use: (location: Location | undefined, scop
   connect();
   holder.fn = fn;
   try {
-    const { result } = post<{ result: { objectId: string } }>('Runtime.callFunctionOn', {
-      objectId: holderId,
-      functionDeclaration: 'function () { return this.fn; }',
-      objectGroup: GROUP,
-      silent: true,
-    });
-    const { internalProperties = [] } = post<{ internalProperties?: Remote[] }>('Runtime.getProperties', {
-      objectId: result.objectId,
-      ownProperties: true,
-    });
-    let place: Location | undefined;
-    let scopesId: string | undefined;
-    for (const { name, value } of internalProperties) {
-      if (name === '[[FunctionLocation]]') {
-        const { scriptId, lineNumber, columnNumber } = value.value as Record<string, unknown>;
-        place = { scriptId: scriptId as string, line: lineNumber as number, column: columnNumber as number };
-      } else if (name === '[[Scopes]]') scopesId = value.objectId;
-    }
+    let { place, scopesId } = internalsOf();
+    // In a thread that is being ended, the engine's call to stop may end this in place of the program, which then goes on.
+    if (place === undefined && !isNative(fn)) ({ place, scopesId } = internalsOf());
     return use(place, scopesId);
   } finally {
     post('Runtime.releaseObjectGroup', { objectGroup: GROUP });
     holder.fn = holder.out = undefined;
   }
+}
+
+function internalsOf(): { place: Location | undefined; scopesId: string | undefined } {
+  const { result } = post<{ result: { objectId: string } }>('Runtime.callFunctionOn', {
+    objectId: holderId,
+    functionDeclaration: 'function () { return this.fn; }',
+    objectGroup: GROUP,
+    silent: true,
+  });
+  const { internalProperties = [] } = post<{ internalProperties?: Remote[] }>('Runtime.getProperties', {
+    objectId: result.objectId,
+    ownProperties: true,
+  });
+  let place: Location | undefined;
+  let scopesId: string | undefined;
+  for (const { name, value } of internalProperties) {
+    if (name === '[[FunctionLocation]]') {
+      const { scriptId, lineNumber, columnNumber } = value.value as Record<string, unknown>;
+      place = { scriptId: scriptId as string, line: lineNumber as number, column: columnNumber as number };
+    } else if (name === '[[Scopes]]') scopesId = value.objectId;
+  }
+  return { place, scopesId };
+}
+
+/** Whether it is native code, a bound function or a proxy: these have no place. */
+function isNative(fn: object): boolean {
+  return Function.prototype.toString.call(fn).endsWith('{ [native code] }');
 }
 
 function connect(): Session {

@@ -1,5 +1,5 @@
 /** Tasks that run though their future is settled: by a timeout, a signal, or a cancellation by force. */
-import { heap, letGo, TASK, TASK_FLAG } from '../memory/index.ts';
+import { heap, letGo, TASK } from '../memory/index.ts';
 import type { Future } from './future.ts';
 
 export class Abandoned {
@@ -28,13 +28,9 @@ export class Abandoned {
     return this.#tasks.keys();
   }
 
-  /** Marks this future's task as one whose worker is to be ended. Returns that worker's ident, 0 when it doesn't run any more. */
-  force(future: Future<unknown>): number {
-    for (const [task, known] of this.#tasks) {
-      if (known.future !== future) continue;
-      heap.or(task + TASK.FLAGS, TASK_FLAG.FORCE);
-      return Math.max(0, heap.load(task + TASK.STATE));
-    }
+  /** The task of this future; 0 when it doesn't run any more. */
+  taskOf(future: Future<unknown>): number {
+    for (const [task, known] of this.#tasks) if (known.future === future) return task;
     return 0;
   }
 }

@@ -25,7 +25,10 @@ export class TaskHere implements CurrentTask {
   readonly #outcomes: Queue<Outcome>;
   #controller: AbortController | undefined;
   #over: AbortController | undefined;
-  #ended = false;
+  /** It has ended, whatever of it may go on. */
+  ended = false;
+  /** What it has submitted and is not done; see nested.ts. */
+  open = 0;
 
   constructor(at: number, outcomes: Queue<Outcome>) {
     this.#at = at;
@@ -75,7 +78,7 @@ export class TaskHere implements CurrentTask {
 
   get progress(): (value: unknown) => void {
     return (value) => {
-      if (this.#ended) return;
+      if (this.ended) return;
       try {
         this.#outcomes.putSync([this.#at, null, new Sealed(value)]);
       } catch (error) {
@@ -86,12 +89,12 @@ export class TaskHere implements CurrentTask {
 
   /** The task has ended: nothing watches any more. */
   end(): void {
-    this.#ended = true;
+    this.ended = true;
     this.#over?.abort();
   }
 
   #asked(): boolean {
-    return !this.#ended && (heap.load(this.#at + TASK.FLAGS) & TASK_FLAG.CANCEL) !== 0;
+    return !this.ended && (heap.load(this.#at + TASK.FLAGS) & TASK_FLAG.CANCEL) !== 0;
   }
 
   /** Whether it is to stop; the signal knows it from then on. */
@@ -139,9 +142,14 @@ export function runAsTask<R>(task: TaskHere, run: () => R): R {
   return tasks.run(task, run);
 }
 
+/** @internal The task that the calling code belongs to; undefined outside of one. */
+export function taskHere(): TaskHere | undefined {
+  return calling ?? tasks.getStore();
+}
+
 /** The task that the calling code belongs to. Throws `RuntimeError` outside a task of an executor. */
 export function currentTask(): CurrentTask {
-  const task = calling ?? tasks.getStore();
+  const task = taskHere();
   if (task === undefined) {
     throw new RuntimeError('currentTask() is for functions that an executor runs: there is no task here.');
   }

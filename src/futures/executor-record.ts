@@ -87,7 +87,7 @@ export class ExecutorRecord extends SharedObject {
     const mutex = this[AT] + EXECUTOR.HIRE_MUTEX;
     lockMutex(heap, mutex);
     try {
-      if (this.workers().length >= maxWorkers) return;
+      if (this.serving().length >= maxWorkers) return;
       const name = `${prefix}_${heap.add(this[AT] + EXECUTOR.WORKERS, 1)}`;
       const worker = new Thread({ name, daemon: true, resourceLimits });
       worker.belongsTo(this[AT]);
@@ -97,10 +97,16 @@ export class ExecutorRecord extends SharedObject {
     }
   }
 
-  /** Those that live, whoever started them; but for those that take no more tasks. */
+  /** Those that live, whoever started them. */
   workers(): Thread[] {
-    const all = workersOf(this[AT]) as unknown as Thread[];
-    return all.filter((worker) => (this[HEAP].load(addressOf(worker) + THREAD.FLAGS) & WORKER_FLAG.LEAVING) === 0);
+    return workersOf(this[AT]) as unknown as Thread[];
+  }
+
+  /** Of these, those that take tasks. */
+  serving(): Thread[] {
+    return this.workers().filter(
+      (worker) => (this[HEAP].load(addressOf(worker) + THREAD.FLAGS) & WORKER_FLAG.LEAVING) === 0,
+    );
   }
 
   /** Whether another thread has it, or what is on the way to one: each of these has a count, and so has each worker. */

@@ -10,7 +10,7 @@ import type { AnyFunction } from './pool-options.ts';
 import { checkTaskOptions } from './task-options.ts';
 
 export type ExecutorStatistics = {
-  /** Workers that live now. */
+  /** Workers that live now, without those that take no more tasks. */
   workers: number;
   /** Tasks that no worker has begun. */
   queued: number;

@@ -3,10 +3,14 @@
  * the worker takes no more, and says when the others have ended. As long as its event loop turns it says that, too: a
  * task that never gives up the thread would keep the others from their ends for ever.
  *
- *     thread that submitted      executor (endings.ts)            worker
- *     sets FORCE on the task ──▶ sets LEAVING on the worker ────▶ takes no more tasks
- *                                waits                      ◀──── ALIVE, every so often
- *                                ends it                    ◀──── SAFE: only such tasks are left
+ *     thread that submitted                executor (endings.ts)         worker
+ *     sets FORCE on the task,
+ *     LEAVING on the worker ────────────▶ another takes its place ────▶ takes no more tasks
+ *                                         waits                   ◀──── ALIVE, every so often
+ *                                         ends it                 ◀──── SAFE: only such tasks are left
+ *
+ * The worker looks at LEAVING before each task, and who has set it looks after that whether the task in question still runs. So a
+ * worker that is ended in the middle of its only task has not begun another.
  */
 import { heap, ISOLATE, letGo, park, TASK, TASK_FLAG, THREAD, WORKER_FLAG } from '../memory/index.ts';
 import type { Queue } from '../queue/index.ts';
@@ -18,6 +22,9 @@ import type { Outcome } from './worker.ts';
 export const ALIVE = 'alive';
 export const SAFE = 'safe';
 
+/** How often a worker whose executor is shut down looks whether others have left something, in milliseconds. */
+const LOOK_MS = 5;
+
 /** How often it says that its event loop turns, in milliseconds. */
 export const BEAT_MS = 100;
 
@@ -26,6 +33,7 @@ export class Held {
   readonly #entries = new Set<number>();
   readonly #most: number;
   readonly #outcomes: Queue<Outcome>;
+  readonly #flags = heap.load(heap.descriptor + ISOLATE.THREAD) + THREAD.FLAGS;
   /** Ends the wait for more tasks. */
   readonly stop = new Stop();
   #watch: Stop | undefined;
@@ -44,12 +52,12 @@ export class Held {
 
   /** Whether another may run beside those that do. */
   get several(): boolean {
-    return this.#most > 1 || nested.waiting;
+    return this.#most > 1 || nested.waiting > 0;
   }
 
   /** It is to take no more tasks. */
   get leaving(): boolean {
-    return this.stop.aborted;
+    return (heap.load(this.#flags) & WORKER_FLAG.LEAVING) !== 0;
   }
 
   /** A task runs, until `running` is settled. Resolves when there is room for another; with one at a time, when it has ended. */
@@ -60,31 +68,39 @@ export class Held {
       letGo(entry);
       nested.tell?.();
     });
-    // A task that waits for others of this executor must not keep this worker from them.
-    while (this.size >= this.#most && !nested.waiting && !this.leaving) await this.#change();
-    if (nested.waiting) this.#mayHoldSeveral();
+    // Tasks that wait for others of this executor must not keep this worker from them.
+    while (this.size >= this.#most + nested.waiting && !this.leaving) await this.#change();
+    if (nested.waiting > 0) this.#mayHoldSeveral();
   }
 
   /**
-   * Resolves when none is left: true; or when the worker is to leave: false. With `unlessWaiting` also when one of them waits
-   * for others, which may need this worker: false. With `owed` what they have submitted to the same executor is to end, too.
+   * Resolves when none is left: true; or when the worker is to leave, or one of them waits for others, which may need it: false.
    */
-  async ended(unlessWaiting = false, owed = false): Promise<boolean> {
-    while (this.size > 0 || (owed && nested.owed)) {
-      if (this.leaving || (unlessWaiting && nested.waiting)) return false;
+  async ended(): Promise<boolean> {
+    while (this.size > 0) {
+      if (this.leaving || nested.waiting > 0) return false;
       await this.#change();
     }
     return true;
   }
 
-  /** Resolves when none is left at all; says before when only those are left for whose sake the worker is ended. */
-  async left(): Promise<void> {
-    let said = false;
-    while (this.size > 0) {
-      if (!said && [...this.#entries].every(isForced)) {
-        this.#say(SAFE);
-        said = true;
-      }
+  /**
+   * For a worker that will get no more tasks, but for those that others leave behind: resolves with true when none is left and
+   * the executor owes none to those that were; with false when it is time to look for more.
+   */
+  async over(): Promise<boolean> {
+    if (this.size === 0 && !nested.owed) return true;
+    const timer = setTimeout(() => nested.tell?.(), LOOK_MS);
+    await this.#change();
+    clearTimeout(timer);
+    return false;
+  }
+
+  /** Until the worker is ended: says when only those are left for whose sake it is. */
+  async leave(): Promise<never> {
+    this.#beginToLeave();
+    for (;;) {
+      if ([...this.#entries].every(isForced)) this.#say(SAFE);
       await this.#change();
     }
   }
@@ -103,27 +119,27 @@ export class Held {
     nested.tell = undefined;
   }
 
-  /** From now on it heeds that one of them is to be ended by force, and the executor relies on that. */
+  /** From now on it heeds at any time that it is to leave, and the executor relies on that. */
   #mayHoldSeveral(): void {
     if (this.#watch !== undefined) return;
     this.#watch = new Stop();
     const thread = heap.load(heap.descriptor + ISOLATE.THREAD);
-    const asked = (): true | undefined => [...this.#entries].some(isForced) || undefined;
-    park(heap, thread + THREAD.SPOT, asked, { signal: this.#watch.signal, hold: false }).then(
-      () => this.#leave(),
+    park(heap, thread + THREAD.SPOT, () => this.leaving || undefined, { signal: this.#watch.signal, hold: false }).then(
+      () => this.#beginToLeave(),
       () => {},
     );
-    heap.or(thread + THREAD.FLAGS, WORKER_FLAG.SEVERAL);
+    heap.or(this.#flags, WORKER_FLAG.SEVERAL);
   }
 
-  #leave(): void {
-    this.stop.abort();
-    this.#say(ALIVE);
+  #beginToLeave(): void {
+    if (this.#beat !== undefined) return;
     this.#beat = setInterval(() => {
       this.#say(ALIVE);
       // There may be another by now for whose sake it is to be ended.
       nested.tell?.();
     }, BEAT_MS);
+    this.#say(ALIVE);
+    this.stop.abort();
     nested.tell?.();
   }
 

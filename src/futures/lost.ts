@@ -4,7 +4,7 @@
  * (Tempting: to put in again all that nobody has begun, since each runs once only. With many tasks and many deaths the
  * ring then fills with them.)
  */
-import { BLOCK, heap, TASK, TASK_STATE } from '../memory/index.ts';
+import { BLOCK, heap, ISOLATE, TASK, TASK_STATE } from '../memory/index.ts';
 import type { Pending } from './pending.ts';
 import type { Pool } from './pool.ts';
 
@@ -31,10 +31,12 @@ export class LostTasks {
 
   /** Called by a timer, unless the thread blocks: then by whoever waits. */
   look(): void {
+    // Isolates stay while their timers run: two that wait for each other's ends would stay for ever.
+    if (this.#pending.size === 0) this.#leaving.clear();
     if (this.#leaving.size === 0) return;
     let gone = false;
     for (const ident of this.#leaving) {
-      if (heap.isReaped(ident)) gone = this.#leaving.delete(ident);
+      if (hasLeft(ident)) gone = this.#leaving.delete(ident);
     }
     if (this.#leaving.size > 0) this.#timer ??= setTimeout(() => this.#again(), AGAIN_MS);
     if (gone) this.find();
@@ -53,4 +55,12 @@ export class LostTasks {
     this.#timer = undefined;
     this.look();
   }
+}
+
+/** Whether nothing is in this thread's hands any more. */
+function hasLeft(ident: number): boolean {
+  if (heap.isReaped(ident)) return true;
+  const descriptor = heap.descriptorOf(ident);
+  // It has ended in order, and its isolate goes on with what it left in its event loop.
+  return descriptor !== 0 && heap.load(descriptor + ISOLATE.THREAD) === 0;
 }

@@ -1,31 +1,32 @@
 /**
  * Tasks that submit to the executor that runs them, or to another that was sent to them, whose tasks may submit to the first. One
- * that awaits such futures must not keep its worker from what they need: while a worker has some open, it takes more tasks.
- * One that would block it instead is refused.
+ * that awaits such futures must not keep its worker from what they need: for each task that has some open, the worker takes
+ * one more. One that would block it instead is refused.
  */
 import { RuntimeError } from '../errors.ts';
 import { addressOf, type SharedObject } from '../memory/index.ts';
 import { servesRing } from './circles.ts';
-import { sharesWorker } from './current-task.ts';
+import { sharesWorker, type TaskHere, taskHere } from './current-task.ts';
 import type { Future } from './future.ts';
 import type { Unobserved } from './unobserved.ts';
 
 class Nested {
   /** The ring that this worker serves. */
   #serving: SharedObject | undefined;
-  #open = 0;
-  /** Of these, those that the executor whose worker this is runs. */
+  /** Tasks that run here and have submitted others, which are not done. */
+  #waiting = 0;
+  /** Others that are not done, of those that the executor whose worker this is runs. */
   #own = 0;
   /** How those failed at which nobody has looked. */
   #unobserved: Unobserved | undefined;
-  /** Called when `waiting` becomes true: by whoever waits for room. */
+  /** Called when `waiting` grows: by whoever waits for room. */
   tell: (() => void) | undefined;
 
   /** In a worker's thread, while it runs: which ring it takes its tasks from. */
   serve(tasks: SharedObject | undefined): void {
     this.#serving = tasks;
     servesRing(tasks);
-    this.#open = 0;
+    this.#waiting = 0;
     this.#own = 0;
     this.#unobserved = undefined;
   }
@@ -44,12 +45,20 @@ class Nested {
       this.#own++;
       this.#unobserved = unobserved;
     }
-    this.#open++;
-    this.tell?.();
+    const task = taskHere();
+    if (task !== undefined && !task.ended && task.open++ === 0) {
+      this.#waiting++;
+      this.tell?.();
+    }
     future.onDone(() => {
-      this.#open--;
+      if (task !== undefined && !task.ended && --task.open === 0) this.#waiting--;
       if (isOwn && --this.#own === 0) this.tell?.();
     });
+  }
+
+  /** A task has ended, whatever it has submitted. */
+  ended(task: TaskHere): void {
+    if (!task.ended && task.open > 0) this.#waiting--;
   }
 
   /** Whether the executor whose worker this is has yet to do what was submitted to it from here. */
@@ -62,9 +71,9 @@ class Nested {
     return this.#unobserved?.take() ?? [];
   }
 
-  /** Whether tasks of this worker may wait for others that need it. */
-  get waiting(): boolean {
-    return this.#open > 0;
+  /** How many tasks of this worker may wait for others, which may need it. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   /** Blocking here would keep a worker of the executor from the task that is waited for. */

@@ -31,8 +31,10 @@ export type Pool = {
   heard(ident: number, ok: boolean | null, value: unknown): void;
   /** Whether there is a worker of this ident. */
   lives(ident: number): boolean;
-  /** Has that worker look whether its task is to stop; with `force` ends it. */
-  reach(ident: number, force: boolean): void;
+  /** Has that worker look whether its task is to stop. */
+  reach(ident: number): void;
+  /** Ends it for the sake of a task. */
+  end(ident: number, task: number): void;
   /** Throws where this thread is the one that the task waits for. */
   mustNotBlock(): void;
   /** For a thread that blocks: looks whether workers have died. */

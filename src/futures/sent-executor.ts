@@ -7,6 +7,7 @@ import { exportedFrom } from '../functions/index.ts';
 import { EXECUTOR, EXECUTOR_STATE, heap, ISOLATE, SENT_AS, type SentAs, THREAD, wake } from '../memory/index.ts';
 import type { Queue } from '../queue/index.ts';
 import type { CallSite } from './call-site.ts';
+import { askToLeave } from './endings.ts';
 import { Executor, type ExecutorStatistics, type TaskOptions } from './executor.ts';
 // Also for its effect: whoever imports this module is about to receive such a record.
 import './executor-record.ts';
@@ -78,7 +79,7 @@ export class SentExecutor extends Executor {
 
   /** All workers; of tasks, those that this thread has submitted. */
   statistics(): ExecutorStatistics {
-    return { workers: this.#record.workers().length, ...this.#submissions.statistics() };
+    return { workers: this.#record.serving().length, ...this.#submissions.statistics() };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -117,11 +118,18 @@ export class SentExecutor extends Executor {
       isBroken: () => record.state === EXECUTOR_STATE.BROKEN,
       heard: (ident, ok, value) => this.#heard(ident, ok, value),
       lives: (ident) => heap.descriptorOf(ident) !== 0,
-      reach: (ident, force) => {
+      reach: (ident) => {
         const descriptor = heap.descriptorOf(ident);
         const thread = descriptor === 0 ? 0 : heap.load(descriptor + ISOLATE.THREAD);
         if (thread !== 0) wake(heap, thread + THREAD.SPOT, Infinity);
-        if (force) this.#owner.putSync([-ident, null, END]);
+      },
+      end: (ident, task) => {
+        // With a count of the task, which may have ended when this is heard.
+        heap.retain(task);
+        this.#owner.putSync([-ident, null, [END, task]]);
+        // Its maker may block: then this thread sees to another in its place.
+        askToLeave(ident);
+        this.#enoughUntil = 0;
       },
       look: () => this.#look(),
       mustNotBlock: () => nested.mustNotBlock(this.#ring.tasks, this),
@@ -173,7 +181,7 @@ export class SentExecutor extends Executor {
       this.#wantedSince = 0;
       return;
     }
-    if (record.workers().length >= this.#facts.maxWorkers) {
+    if (record.serving().length >= this.#facts.maxWorkers) {
       this.#enoughUntil = now + ENOUGH_MS;
       this.#wantedSince = 0;
       return;

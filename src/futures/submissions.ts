@@ -141,12 +141,7 @@ export class Submissions implements FutureSource {
   }
 
   interrupt(future: Future<unknown>, reason: unknown, force: boolean): boolean {
-    if (future.done()) {
-      const ident = force ? this.#abandoned.force(future) : 0;
-      if (ident === 0 || !this.#pool.lives(ident)) return false;
-      this.#pool.reach(ident, true);
-      return true;
-    }
+    if (future.done()) return force && this.#endAbandoned(future);
     if (!this.#ask(future, reason, force)) return false;
     if (force) this.#abandon(future, 'cancelled');
     return true;
@@ -420,9 +415,23 @@ export class Submissions implements FutureSource {
       heap.i32[task + TASK.REASON] = storeReason(reason);
       heap.or(task + TASK.FLAGS, TASK_FLAG.CANCEL);
     }
-    if (force) heap.or(task + TASK.FLAGS, TASK_FLAG.FORCE);
-    this.#pool.reach(ident, force);
+    this.#pool.reach(ident);
+    if (force) this.#end(task, ident);
     return true;
+  }
+
+  /** Ends the worker of a task that goes on though its future is settled. */
+  #endAbandoned(future: Future<unknown>): boolean {
+    const task = this.#abandoned.taskOf(future);
+    const ident = task === 0 ? 0 : heap.load(task + TASK.STATE);
+    if (ident <= 0 || !this.#pool.lives(ident)) return false;
+    this.#end(task, ident);
+    return true;
+  }
+
+  #end(task: number, ident: number): void {
+    heap.or(task + TASK.FLAGS, TASK_FLAG.FORCE);
+    this.#pool.end(ident, task);
   }
 
   /** Nobody waits for this task any more, though it runs. */

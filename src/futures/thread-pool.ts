@@ -107,7 +107,7 @@ export class ThreadPoolExecutor extends Executor {
   }
 
   statistics(): ExecutorStatistics {
-    return { workers: this.#workers.size, ...this.#submissions.statistics() };
+    return { workers: this.#serving, ...this.#submissions.statistics() };
   }
 
   /** @internal */
@@ -123,7 +123,7 @@ export class ThreadPoolExecutor extends Executor {
   }
 
   override toString(): string {
-    return `<ThreadPoolExecutor ${this.#prefix}: ${this.#workers.size} of ${this.#maxWorkers} workers, ${this.#submissions.pending.size} tasks>`;
+    return `<ThreadPoolExecutor ${this.#prefix}: ${this.#serving} of ${this.#maxWorkers} workers, ${this.#submissions.pending.size} tasks>`;
   }
 
   #pool(): Pool {
@@ -141,7 +141,11 @@ export class ThreadPoolExecutor extends Executor {
       isBroken: () => this.#broken !== undefined,
       heard: (ident, ok, value) => this.#heard(ident, ok, value),
       lives: (ident) => this.#workerOf(ident) !== undefined,
-      reach: (ident, force) => this.#reach(ident, force),
+      reach: (ident) => {
+        const worker = this.#workerOf(ident);
+        if (worker !== undefined) wake(heap, addressOf(worker) + THREAD.SPOT, Infinity);
+      },
+      end: (ident, task) => this.#endWorker(ident, task),
       mustNotBlock: () => {},
       look: () => {
         this.#endings.look();
@@ -164,11 +168,13 @@ export class ThreadPoolExecutor extends Executor {
     return undefined;
   }
 
-  #reach(ident: number, force: boolean): void {
+  /** Ends a worker for the sake of a task. */
+  #endWorker(ident: number, task: number): void {
+    if (this.#workerOf(ident) === undefined) this.#adopt();
     const worker = this.#workerOf(ident);
     if (worker === undefined) return;
-    if (!force) wake(heap, addressOf(worker) + THREAD.SPOT, Infinity);
-    else if (this.#endings.begin(worker)) this.#replace();
+    this.#endings.begin(worker, task);
+    this.#replace();
   }
 
   /** Workers that take tasks. */
@@ -248,7 +254,10 @@ export class ThreadPoolExecutor extends Executor {
     else if (value === WANTED) {
       this.#record?.setWord(EXECUTOR.WANTED, 0);
       if (!this.#broken) this.#hireFor(this.#serving + Math.min(1, this.#ring.size));
-    } else if (value === END) this.#reach(ident, true);
+    } else if (Array.isArray(value) && value[0] === END) {
+      this.#endWorker(ident, value[1]);
+      heap.release(value[1]);
+    }
   }
 
   #cameUp(ident: number): void {

@@ -139,10 +139,7 @@ async function runTasks(
   let served = 0;
   let turned = performance.now();
   for (;;) {
-    if (held.leaving) {
-      await held.left();
-      return LEFT;
-    }
+    if (held.leaving) await held.leave();
     let entry: number | undefined;
     try {
       entry = tasks.tryGet();
@@ -168,7 +165,7 @@ async function runTasks(
         // Those whose tokens came too late.
         entry = ranked.tryGet();
         if (entry === undefined) {
-          if (await held.ended(false, true)) return LEFT;
+          if (await held.over()) return LEFT;
           continue;
         }
         await new Promise((resolve) => setImmediate(resolve));
@@ -190,11 +187,17 @@ async function runTasks(
     if (entry === RANKED) entry = ranked.tryGet();
     if (entry === undefined) continue;
     const task = heap.i32[entry];
+    if (held.leaving) {
+      // For the others: as the first, which it was.
+      new TaskRing(tasks, ranked).putAgain(task, -Number.MAX_VALUE);
+      letGo(entry);
+      continue;
+    }
     if (heap.cas(task + TASK.STATE, TASK_STATE.PENDING, heap.ident) === TASK_STATE.PENDING) {
       const running = runTask(task, outcomesOf(task, outcomes), held.several);
       if (running === undefined) letGo(entry);
       else await held.add(running, entry);
-      if (++served >= maxTasksPerWorker && (await held.ended(true))) return LEFT;
+      if (++served >= maxTasksPerWorker && (await held.ended())) return LEFT;
     } else {
       letGo(entry);
     }
@@ -377,6 +380,7 @@ function send(
   value: unknown,
   before?: () => void,
 ): void {
+  nested.ended(here);
   here.end();
   unsetCurrentTask(here);
   const { ident } = heap;

@@ -53,7 +53,7 @@ export const TASK_FORM = {
 export const WORKER_FLAG = {
   /** It may run several tasks at the same time; the worker. */
   SEVERAL: 1 << 16,
-  /** It takes no more tasks, and will be ended for the sake of one; the executor. */
+  /** It is to take no more tasks, and will be ended for the sake of one; whoever wants that. */
   LEAVING: 1 << 17,
 } as const;
 

@@ -29,7 +29,7 @@ const LONG_MS = 4;
 const HANG_MS = 20_000;
 const FATES = [
   ...(['well', 'well', 'well', 'well', 'well', 'later', 'later', 'later', 'throw', 'throw'] as const),
-  ...(['flaky', 'flaky', 'heeds', 'heedsLater', 'deaf'] as const),
+  ...(['flaky', 'flaky', 'heeds', 'heedsLater', 'deaf', 'moved', 'moved', 'nested'] as const),
 ] as const;
 type Fate = (typeof FATES)[number] | 'exit';
 
@@ -43,10 +43,15 @@ function outcomeOf(id: number): unknown {
   return { id, list: [id, String(id)] };
 }
 
-export function perform(id: number, fate: Fate, calls?: Value<number>): unknown {
+/** What a task is given beside its id and fate. */
+type Extra = Value<number> | Uint8Array<ArrayBuffer> | Executor;
+
+export function perform(id: number, fate: Fate, extra?: Extra): unknown {
+  if (fate === 'moved') return oneMore(extra as Uint8Array<ArrayBuffer>);
+  if (fate === 'nested') return (extra as Executor).submit(perform, id, id % 2 === 0 ? 'well' : 'later').result();
   if (fate === 'throw') throw new RangeError(`task ${id}`);
   if (fate === 'exit') process.exit(3);
-  if (fate === 'flaky' && ++calls!.value === 1) throw new RangeError(`task ${id}`);
+  if (fate === 'flaky' && ++(extra as Value<number>).value === 1) throw new RangeError(`task ${id}`);
   if (fate === 'later') return sleep(id % 3).then(() => outcomeOf(id));
   if (fate === 'heedsLater') return sleep(LONG_MS, { signal: currentTask().signal }).then(() => outcomeOf(id));
   const end = performance.now() + LONG_MS;
@@ -55,6 +60,17 @@ export function perform(id: number, fate: Fate, calls?: Value<number>): unknown 
     for (const { signal } = currentTask(); performance.now() < end; sleepSync(0.2)) signal.throwIfAborted();
   }
   return outcomeOf(id);
+}
+
+/** The same memory, each byte one more. */
+function oneMore(bytes: Uint8Array<ArrayBuffer>): Uint8Array {
+  for (let index = 0; index < bytes.length; index++) bytes[index]++;
+  currentTask().transfer(bytes.buffer);
+  return bytes;
+}
+
+function bytesOf(id: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(id % 5 === 0 ? 100_000 : 10 + (id % 50)).fill(id);
 }
 
 export function tripled(n: number): number {
@@ -88,7 +104,10 @@ export async function load(executor: Executor, seed: number, plan: Plan): Promis
   const futures: Future<unknown>[] = [];
   const note = (message: unknown): void => {
     const told = message as { executor: object; future: Future<unknown> };
-    if (told.executor === executor) futures.push(told.future);
+    if (told.executor !== executor) return;
+    futures.push(told.future);
+    // Nobody need be there when it fails.
+    told.future.onDone(() => told.future.markSeen());
   };
   const atFirst = executor.statistics();
   subscribe('telaio:task:submit', note);
@@ -126,7 +145,8 @@ function submit(executor: Executor, id: number, random: Random, plan: Plan, ends
   const retries = fate === 'flaky' ? random.integer(1, 2) : random.pick([0, 0, 0, 1]);
   const timed = random.chance(0.1);
   const stop = random.chance(0.1) ? new AbortController() : undefined;
-  const plain = !timed && stop === undefined && retries === 0 && random.chance(0.6);
+  const plain = !timed && stop === undefined && retries === 0 && fate !== 'moved' && random.chance(0.6);
+  const bytes = fate === 'moved' ? bytesOf(id) : undefined;
   const view = plain
     ? executor
     : executor.with({
@@ -135,10 +155,10 @@ function submit(executor: Executor, id: number, random: Random, plan: Plan, ends
         force: random.chance(0.3),
         timeout: timed ? random.integer(0, 4) : undefined,
         signal: stop?.signal,
+        transfer: bytes && [bytes.buffer],
       });
-  const future = view.submit(perform, id, fate, fate === 'flaky' ? new Value(i32, 0) : undefined);
-  // Nobody need be there when it fails.
-  future.onDone(() => future.markSeen());
+  const extra = fate === 'nested' ? executor : (bytes ?? (fate === 'flaky' ? new Value(i32, 0) : undefined));
+  const future = view.submit(perform, id, fate, extra);
   if (stop !== undefined) {
     const after = random.next() * 10;
     ends.push(delay(after).then(() => stop.abort(new SyntaxError(`stop ${id}`))));
@@ -168,7 +188,8 @@ async function endOf(executor: Executor, one: Sent, plan: Plan): Promise<'done' 
   let error: unknown;
   try {
     const value = await future.result({ timeout: HANG_MS });
-    assert.deepEqual(value, outcomeOf(id), `the value of task ${id}`);
+    const expected = fate === 'moved' ? bytesOf(id).map((byte) => byte + 1) : outcomeOf(id);
+    assert.deepEqual(value, expected, `the value of task ${id}`);
     assert.ok(fate !== 'throw' && fate !== 'exit', `task ${id} (${fate}) has a value`);
     return 'done';
   } catch (thrown) {

@@ -3,8 +3,9 @@
  * executor, whose task blocks for one of the first. (For one of its own executor it is refused at once: see nested.ts.)
  *
  * Each isolate says which ring its thread takes tasks from, and while it blocks for a task, to which ring that went. Of a ring whose
- * workers all block, for tasks or for threads and locks of such, none will take anything any more. What is
- * read here may be over the next moment: so it must be true at every look for a while, in which a worker that may yet be started would be.
+ * workers all block, for tasks or for threads of such, none will take anything any more. Not what has a time limit, nor a lock, which
+ * any thread may release. What is read here may be over the next moment: so it must be true at every look for a while, in which
+ * a worker that may yet be started would be.
  */
 import {
   addressOf,
@@ -12,7 +13,9 @@ import {
   blockingWaits,
   heap,
   ISOLATE,
+  KIND,
   liveIsolates,
+  PARKED,
   type SharedObject,
 } from '../memory/index.ts';
 
@@ -33,8 +36,12 @@ export class CircleWatch {
     this.#ring = addressOf(tasks);
   }
 
-  /** Blocks: what this thread waits for is to be seen meanwhile. */
-  during(block: () => void): void {
+  /** Blocks: what this thread waits for is to be seen meanwhile, unless it has a time `limit`. */
+  during(limit: boolean, block: () => void): void {
+    if (limit) {
+      block();
+      return;
+    }
     const word = heap.descriptor + ISOLATE.AWAITS;
     heap.store(word, this.#ring);
     try {
@@ -83,8 +90,9 @@ function isInCircle(ring: number): boolean {
     if (wait === undefined) return false;
     const awaits = heap.load(descriptor + ISOLATE.AWAITS);
     if (awaits !== 0) return isStuck(awaits);
-    const holder = wait.holder === 0 ? 0 : heap.descriptorOf(wait.holder);
-    return holder !== 0 && blocks(holder);
+    if ((wait.flags & PARKED.TIMED) !== 0 || wait.holder === 0 || heap.kind(wait.object) !== KIND.THREAD) return false;
+    const joined = heap.descriptorOf(wait.holder);
+    return joined !== 0 && blocks(joined);
   }
 
   return isStuck(ring) && reached;

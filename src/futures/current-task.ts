@@ -105,37 +105,11 @@ export class TaskHere implements CurrentTask {
   }
 }
 
-/** While its function is called, and does not give up the thread: a variable does for it. */
-let calling: TaskHere | undefined;
-/** Others are known by their context, so that a timer that one has left behind isn't taken for the next. */
-const tasks = new AsyncLocalStorage<TaskHere | undefined>();
-/** Whether one that was called with the variable has gone over to its context. */
-let entered = false;
-
-/** @internal Which task runs until it is unset. */
-export function setCurrentTask(task: TaskHere): void {
-  calling = task;
-}
-
-/** @internal */
-export function unsetCurrentTask(task: TaskHere): void {
-  if (calling === task) calling = undefined;
-}
-
-/** @internal From here on others may run beside the task that runs: it is known by its context. */
-export function sharesWorker(): void {
-  if (calling === undefined) return;
-  tasks.enterWith(calling);
-  calling = undefined;
-  entered = true;
-}
-
-/** @internal The call is over: what comes next in the worker's own loop belongs to no task. */
-export function called(): void {
-  if (!entered) return;
-  tasks.enterWith(undefined);
-  entered = false;
-}
+/**
+ * By context, so that a timer that one task has left behind isn't taken for the next. (Tempting: a variable for functions that
+ * have given no promise so far, a tenth of an empty task cheaper. But the next call may give one.)
+ */
+const tasks = new AsyncLocalStorage<TaskHere>();
 
 /** @internal */
 export function runAsTask<R>(task: TaskHere, run: () => R): R {
@@ -144,7 +118,7 @@ export function runAsTask<R>(task: TaskHere, run: () => R): R {
 
 /** @internal The task that the calling code belongs to; undefined outside of one. */
 export function taskHere(): TaskHere | undefined {
-  return calling ?? tasks.getStore();
+  return tasks.getStore();
 }
 
 /** The task that the calling code belongs to. Throws `RuntimeError` outside a task of an executor. */

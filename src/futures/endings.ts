@@ -58,7 +58,7 @@ export class Endings {
       heap.retain(task);
       leaving.tasks.add(task);
     }
-    this.#timer ??= setInterval(() => this.look(), BEAT_MS);
+    this.#timer ??= setInterval(() => this.look(), BEAT_MS).unref();
   }
 
   /** Whether that is what this worker said. */

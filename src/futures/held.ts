@@ -74,14 +74,14 @@ export class Held {
   }
 
   /**
-   * Resolves when none is left: true; or when the worker is to leave, or one of them waits for others, which may need it: false.
+   * Resolves when none is left: true; or when the worker is to leave, or they have submitted others, which may need it: false.
    */
   async ended(): Promise<boolean> {
     while (this.size > 0) {
       if (this.leaving || nested.waiting > 0) return false;
       await this.#change();
     }
-    return true;
+    return !nested.owed;
   }
 
   /**

@@ -6,7 +6,7 @@
 import { RuntimeError } from '../errors.ts';
 import { addressOf, type SharedObject } from '../memory/index.ts';
 import { servesRing } from './circles.ts';
-import { sharesWorker, type TaskHere, taskHere } from './current-task.ts';
+import { type TaskHere, taskHere } from './current-task.ts';
 import type { Future } from './future.ts';
 import type { Unobserved } from './unobserved.ts';
 
@@ -39,7 +39,6 @@ class Nested {
   /** A task has submitted another, here if this is a worker; to which ring, and who knows how it failed. */
   began(future: Future<unknown>, tasks: SharedObject, unobserved: Unobserved): void {
     if (this.#serving === undefined) return;
-    sharesWorker();
     const isOwn = this.serves(tasks);
     if (isOwn) {
       this.#own++;

@@ -156,8 +156,8 @@ export class Submissions implements FutureSource {
       if (future.done() || left <= 0) return;
       // Not always as long: two threads that look at each other must not do so at the same moments.
       const slice = LIVENESS_MS * (1 + Math.random() / 2);
-      circle.during(() => this.outcomes.blockUntilItem(Math.min(left, slice)));
-      if (this.outcomes.empty() && circle.look()) throw new RuntimeError(CIRCLE);
+      circle.during(left < Infinity, () => this.outcomes.blockUntilItem(Math.min(left, slice)));
+      if (left === Infinity && this.outcomes.empty() && circle.look()) throw new RuntimeError(CIRCLE);
       this.#times.look();
       this.#pool.look();
       this.#lost.look();

@@ -25,7 +25,7 @@ import {
 } from '../memory/index.ts';
 import type { PriorityQueue, Queue } from '../queue/index.ts';
 import { runWith } from './context.ts';
-import { called, runAsTask, setCurrentTask, TaskHere, unsetCurrentTask } from './current-task.ts';
+import { runAsTask, TaskHere } from './current-task.ts';
 import { Held } from './held.ts';
 import { forgetPorts, numbersFor, objectsNow, objectsOf, sendBack, WANT } from './movings.ts';
 import { nested } from './nested.ts';
@@ -58,11 +58,6 @@ const MOST_FUNCTIONS = 1024;
 
 /** Functions that this worker has made, by number; numbers are one executor's, an isolate may serve several in turn. */
 const functions = new Map<number, AnyFunction>();
-/**
- * Those whose last call gave no promise. While such a one is called nothing else runs here, so that its task needs no context of
- * its own, which costs a tenth of an empty task.
- */
-const synchronous = new Set<number>();
 
 export type WorkerOptions = {
   initializer?: AnyFunction;
@@ -107,7 +102,6 @@ export async function serve(
     nested.serve(undefined);
     replies.clear();
     functions.clear();
-    synchronous.clear();
     forgetPorts();
   }
 }
@@ -232,17 +226,7 @@ function outcomesOf(task: number, own: Queue<Outcome>): Queue<Outcome> {
 function runTask(task: number, outcomes: Queue<Outcome>, several: boolean): Promise<void> | undefined {
   const here = new TaskHere(task, outcomes);
   if (started.hasSubscribers) started.publish({ task });
-  const number = heap.i32[task + TASK.FUNCTION];
-  if (synchronous.has(number) && !several) {
-    setCurrentTask(here);
-    const running = run(task, here, outcomes, true);
-    called();
-    if (running !== undefined) synchronous.delete(number);
-    return running;
-  }
-  const running = runAsTask(here, () => run(task, here, outcomes, !several));
-  if (running === undefined) synchronous.add(number);
-  return running;
+  return runAsTask(here, () => run(task, here, outcomes, !several));
 }
 
 /** `alone`: nothing else runs in this worker, so that it may block for a moment. */
@@ -285,11 +269,7 @@ async function prepare(task: number): Promise<AnyFunction> {
   // Imported here, where a module may use top-level await; decoding only finds what is loaded.
   for (const reference of references) await loadModuleOf(reference);
   const fn = loadValue(heap, i32[code + FUNCTION.MESSAGE]) as AnyFunction;
-  if (functions.size >= MOST_FUNCTIONS) {
-    const first = functions.keys().next().value!;
-    functions.delete(first);
-    synchronous.delete(first);
-  }
+  if (functions.size >= MOST_FUNCTIONS) functions.delete(functions.keys().next().value!);
   if (i32[task + TASK.FUNCTION] !== 0) functions.set(i32[task + TASK.FUNCTION], fn);
   return fn;
 }
@@ -382,7 +362,6 @@ function send(
 ): void {
   nested.ended(here);
   here.end();
-  unsetCurrentTask(here);
   const { ident } = heap;
   if (heap.i32[task + TASK.FLAGS] & TASK_FLAG.TIMED) heap.f64[(task + TASK.ENDED) >> 1] = now();
   try {

@@ -28,6 +28,9 @@ const OPTIONS = ['target', 'args', ...COMMON_OPTIONS];
  */
 const LEAST_MB = { maxOldGenerationSizeMb: 4, maxYoungGenerationSizeMb: 0, codeRangeSizeMb: 0, stackSizeMb: 0.5 };
 
+/** No process has more; with a thousand times as much V8 ends the process. */
+const MOST_MB = 2 ** 20;
+
 export function checkThreadOptions(options: ThreadOptions<never, unknown>): void {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(
@@ -64,7 +67,7 @@ export function checkLimits(limits: unknown, call: string): void {
       throw new TypeError(`${call}: resourceLimits.${name} is ${inspect(limit)}: give a number of MiB.`);
     }
     const isDefault = limit === 0 && name !== 'maxOldGenerationSizeMb';
-    if (isDefault || (limit >= least && limit !== Infinity)) continue;
+    if (isDefault || (limit >= least && limit <= MOST_MB)) continue;
     const what =
       name === 'maxOldGenerationSizeMb'
         ? `${least} or more`

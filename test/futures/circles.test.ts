@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { ThreadPoolExecutor } from '../../src/futures/index.ts';
-import { Lock } from '../../src/threading/index.ts';
+import { Lock, Thread } from '../../src/threading/index.ts';
 import { check } from '../support/check.ts';
 import * as circles from './fixtures/circles.ts';
 
@@ -32,9 +32,16 @@ describe('resultSync in circles', () => {
     assert.match(await pool.submit(circles.byThread, pool), TOLD);
   });
 
-  check('by a lock that another thread holds meanwhile', async () => {
+  check('what has a time limit, or waits for a lock that another thread releases, is none', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
-    assert.match(await pool.submit(circles.byLock, pool, new Lock()), TOLD);
+    const lock = new Lock();
+    lock.acquireSync();
+    assert.equal(pool.submit(circles.tryFor, lock, 1_500).resultSync(), 'fallback');
+    const holder = new Thread({ target: circles.releaseAfter, args: [lock, 1_500] }).start();
+    assert.equal(pool.submit(circles.tryFor, lock, Infinity).resultSync(), 'locked');
+    await holder.join();
+    await using there = new ThreadPoolExecutor({ maxWorkers: 1 });
+    assert.match(await pool.submit(circles.across, pool, there, 1_500), /^The task was not done in 1500 ms/);
   });
 
   check('what only takes long is none', async () => {

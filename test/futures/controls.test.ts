@@ -272,6 +272,17 @@ describe('what a task tells', () => {
     }
   });
 
+  check('a function that gives a promise only at times is in its task all the while', async () => {
+    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
+    const heard: unknown[] = [];
+    for (const how of ['sync', 'sync', 'timer', 'wait', 'sync', 'fork'] as const) {
+      const future = pool.submit(tasks.sometimes, pool, how);
+      future.onProgress((value) => heard.push(value));
+      assert.equal(await future, true, how);
+    }
+    assert.deepEqual(heard, []);
+  });
+
   check('progress that is told after the end is not heard', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     const done = new Event();

@@ -64,6 +64,14 @@ describe('programs with executors', { concurrency: 2 }, () => {
     );
   });
 
+  test('the same of a worker that leaves after its first task', limit, async () => {
+    const { code, lines, stderr } = await program('nestedInBlock', { args: ['1'] });
+    assert.deepEqual(
+      [lines.sort(), code, stderr],
+      [['ran', 'submitted', 'the block: RangeError: nobody looked'], 0, ''],
+    );
+  });
+
   test('of a thread that is killed: the first, and how many more', limit, async () => {
     const { code, lines, stderr } = await program('killedWithFailures');
     assert.deepEqual([lines, code], [['terminated'], 1]);

@@ -4,7 +4,19 @@
  */
 
 import { isMainThread, workerData } from 'node:worker_threads';
-import { heap, ISOLATE, keepProcess, park, SUPER, THREAD, THREAD_STATE, wake } from '../memory/index.ts';
+import {
+  blockingWaits,
+  heap,
+  ISOLATE,
+  keepProcess,
+  liveIsolates,
+  park,
+  SUPER,
+  THREAD,
+  THREAD_FLAG,
+  THREAD_STATE,
+  wake,
+} from '../memory/index.ts';
 import { reportAllWords } from './last-words.ts';
 
 let watching = false;
@@ -27,10 +39,46 @@ export function keepProcessForThreads(): void {
   watching = true;
   process.on('beforeExit', () => {
     const none = () => heap.load(SUPER.LIVE_THREADS) === 0 || undefined;
-    if (none()) return;
+    if (none() || isEnded) return;
     endCurrent();
-    void park(heap, SUPER.LIVE_SPOT, none);
+    void untilNone(none);
   });
+}
+
+/** How often it is looked whether what is left will never end, in milliseconds. */
+const LOOK_MS = 250;
+
+async function untilNone(none: () => true | undefined): Promise<void> {
+  for (let deaf = 0; deaf < 2; deaf = isOnlyDeaf() ? deaf + 1 : 0) {
+    if (await park(heap, SUPER.LIVE_SPOT, none, { timeout: LOOK_MS })) return;
+  }
+  isEnded = true;
+}
+
+/** Nothing will come any more, though somebody waits. */
+let isEnded = false;
+
+/**
+ * Whether nothing keeps the process but daemon threads that block, and so don't hear that what they have submitted is done: all
+ * workers block for their next task.
+ */
+function isOnlyDeaf(): boolean {
+  const blocked = new Map<number, number>();
+  for (const { descriptor, object } of blockingWaits(heap)) blocked.set(descriptor, object);
+  let deaf = 0;
+  for (const descriptor of liveIsolates(heap)) {
+    const keeps = heap.load(descriptor + ISOLATE.KEEPS) !== 0;
+    const thread = heap.load(descriptor + ISOLATE.THREAD);
+    const flags = thread === 0 ? 0 : heap.load(thread + THREAD.FLAGS);
+    if (flags & THREAD_FLAG.QUIET) {
+      // A worker, which looks up now and then: or is about to become one.
+      if (keeps || blocked.get(descriptor) !== heap.load(descriptor + ISOLATE.SERVES)) return false;
+    } else if (keeps) {
+      if ((flags & THREAD_FLAG.DAEMON) === 0 || !blocked.has(descriptor)) return false;
+      deaf++;
+    }
+  }
+  return deaf > 0 && heap.load(SUPER.LIVE_THREADS) === deaf;
 }
 
 let holds = 0;

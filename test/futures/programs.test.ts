@@ -25,6 +25,7 @@ describe('programs with executors', { concurrency: 2 }, () => {
   prints('crash', ['WorkerCrashedError']);
   prints('blocked', ['328350']);
   prints('stuck', ['running']);
+  prints('daemonBlocks', ['ran']);
 
   test('failures that nobody looked at: a report each on stderr, exit code 1', limit, async () => {
     const { code, stderr } = await program('unobserved');

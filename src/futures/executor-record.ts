@@ -8,9 +8,11 @@ import {
   EXECUTOR_STATE,
   HEAP,
   heap,
+  holdingsOf,
   ISOLATE,
   ISOLATE_STATE,
   KIND,
+  liveIsolates,
   loadValue,
   lockMutex,
   SharedObject,
@@ -109,9 +111,19 @@ export class ExecutorRecord extends SharedObject {
     );
   }
 
-  /** Whether another thread has it, or what is on the way to one: each of these has a count, and so has each worker. */
+  /**
+   * Whether another thread has it, or what is on the way to one: each of these has a count. So has each worker, and another once a
+   * task there was given the executor; but a worker only does what others submit.
+   */
   isHeldByOthers(): boolean {
-    return this[HEAP].load(this[AT] + BLOCK.COUNT) > 1 + workersOf(this[AT]).length;
+    const heap = this[HEAP];
+    const ring = this.word(EXECUTOR.TASKS);
+    let own = 1 + this.workers().length;
+    for (const descriptor of liveIsolates(heap)) {
+      if (heap.load(descriptor + ISOLATE.SERVES) !== ring) continue;
+      for (const address of holdingsOf(heap, descriptor)) if (address === this[AT]) own++;
+    }
+    return heap.load(this[AT] + BLOCK.COUNT) > own;
   }
 
   get facts(): Facts {

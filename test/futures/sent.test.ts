@@ -132,6 +132,16 @@ describe('an executor that a thread was sent', () => {
     await until(() => named() === 0);
   });
 
+  check('one that only its own tasks were given goes, too', async () => {
+    const named = (): number => enumerate().filter(({ name }) => name.startsWith('own')).length;
+    const begin = async (): Promise<void> => {
+      const pool = new ThreadPoolExecutor({ maxWorkers: 1, threadNamePrefix: 'own' });
+      assert.equal(await pool.submit(sent.fibonacci, pool, 4), 3);
+    };
+    for (let n = 0; n < 3; n++) await begin();
+    assert.ok(await collected(() => named() === 0, 1e9));
+  });
+
   check('it comes back as itself, and goes on to other threads', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
     const queue = new Queue<unknown>();

@@ -13,7 +13,7 @@ let looking: NodeJS.Timeout | undefined;
 /** It is about to leave this thread. */
 export function keepForOthers(executor: object, record: ExecutorRecord): void {
   kept.set(executor, record);
-  looking ??= setInterval(look, LOOK_MS).unref();
+  looking ??= setInterval(lookForOthers, LOOK_MS).unref();
 }
 
 /** It is over. */
@@ -24,6 +24,7 @@ export function keepNoLonger(executor: object): void {
   looking = undefined;
 }
 
-function look(): void {
+/** Lets go of those that nobody has. Called by a timer. */
+export function lookForOthers(): void {
   for (const [executor, record] of [...kept]) if (!record.isHeldByOthers()) keepNoLonger(executor);
 }

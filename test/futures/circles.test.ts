@@ -37,7 +37,7 @@ describe('resultSync in circles', () => {
     const lock = new Lock();
     lock.acquireSync();
     assert.equal(pool.submit(circles.tryFor, lock, 1_500).resultSync(), 'fallback');
-    const holder = new Thread({ target: circles.releaseAfter, args: [lock, 1_500] }).start();
+    const holder = new Thread({ target: circles.releaseLate, args: [lock] }).start();
     assert.equal(pool.submit(circles.tryFor, lock, Infinity).resultSync(), 'locked');
     await holder.join();
     await using there = new ThreadPoolExecutor({ maxWorkers: 1 });

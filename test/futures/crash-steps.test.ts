@@ -71,9 +71,8 @@ describe('a worker that dies', () => {
       let crashed = 0;
       for (let round = 0; round < rounds(40, 3_000); round++) {
         const futures = [0, 1, 2].map((n) => pool.submit(steps.renumber, items, round + n));
-        const since = performance.now();
-        // Through decoding, running and encoding, which take some milliseconds in all.
-        await until(() => performance.now() - since > (round % 20) * 0.7);
+        // Through decoding, running and encoding.
+        await turns((round % 20) * 40);
         const victims = workersOf('large');
         if (victims.length > 0) void victims[round % victims.length].terminate();
         for (const [n, future] of futures.entries()) {

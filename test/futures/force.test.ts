@@ -44,6 +44,16 @@ describe('a worker with a single task', () => {
   });
 });
 
+/** Both run on the pool's worker: one that waits for the gate, and one that never gives up the thread. */
+async function besideDeaf(pool: ThreadPoolExecutor) {
+  const [running, gate, runs, spins] = [new Event(), new Event(), new Atomic(i32), new Event()];
+  const neighbour = pool.submit(forced.sumAfter, new Uint8Array([4]), running, gate, runs);
+  await running.wait();
+  const future: Future<unknown> = pool.submit(forced.deaf, spins);
+  await spins.wait();
+  return { running, gate, runs, neighbour, future };
+}
+
 describe('a worker with several tasks', () => {
   type Case = { task: (running: Event) => Promise<void>; transfer: boolean };
   const cases: Case[] = [
@@ -84,11 +94,7 @@ describe('a worker with several tasks', () => {
 
   check('one that never gives up the thread: the others begin anew elsewhere', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 2 });
-    const [running, gate, runs, spins] = [new Event(), new Event(), new Atomic(i32), new Event()];
-    const neighbour = pool.submit(forced.sumAfter, new Uint8Array([4]), running, gate, runs);
-    await running.wait();
-    const future: Future<unknown> = pool.submit(forced.deaf, spins);
-    await spins.wait();
+    const { running, gate, runs, neighbour, future } = await besideDeaf(pool);
     running.clear();
     assert.equal(future.cancel({ force: true }), true);
     await running.wait();
@@ -99,14 +105,11 @@ describe('a worker with several tasks', () => {
 
   check('the same while this thread blocks for one of the others', async () => {
     await using pool = new ThreadPoolExecutor({ maxWorkers: 1, tasksPerWorker: 2 });
-    const [running, gate, runs, spins] = [new Event(), new Event(), new Atomic(i32), new Event()];
-    const neighbour = pool.submit(forced.sumAfter, new Uint8Array([4]), running, gate, runs);
-    await running.wait();
-    const future: Future<unknown> = pool.submit(forced.deaf, spins);
-    await spins.wait();
-    future.cancel({ force: true });
+    const { gate, runs, neighbour, future } = await besideDeaf(pool);
+    assert.equal(future.cancel({ force: true }), true);
     gate.set();
     assert.equal(neighbour.resultSync({ timeout: 15_000 }).sum, 4);
+    assert.equal(runs.load(), 2);
   });
 
   check('all of them by force, one after another', async () => {

@@ -73,10 +73,12 @@ def payload(pool, row):
     if row == "move-1MB" and kind != "threads":
         say_error(row, "nothing moves between its workers")
         return
+    own = [{"n": n, "name": f"item {n}"} for n in range(500_000)] if row == "copy-1MB-data" else []
     data = b"1" * {"copy-10B": 10, "copy-1KB": 1024}.get(row, 2**20)
     rate(pool, sizes["warm"], 1, data)
     threads = kind == "threads"
     say(row, 1e6 / rate(pool, sizes["time"], 1, data), "by reference" if threads else None, threads)
+    own.clear()
 
 
 def turns_for(milliseconds):

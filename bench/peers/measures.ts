@@ -53,6 +53,16 @@ const copied =
     return [{ row, value: 1e6 / (await rate(sizes.time, 1, () => pool.copy(bytes))) }];
   };
 
+/** In the thread that submits: so many objects take some 40 MB. */
+const OWN_OBJECTS = 500_000;
+
+/** As in a program that has data of its own: V8 collects a heap of a few megabytes by other rules. */
+const copiedBesideData: Measure = async (context) => {
+  const own = Array.from({ length: OWN_OBJECTS }, (_, n) => ({ n, name: `item ${n}` }));
+  const measured = await copied('copy-1MB-data', 2 ** 20)(context);
+  return own.length === OWN_OBJECTS ? measured : [];
+};
+
 const moved: Measure = async ({ pool, sizes }) => {
   let bytes: Bytes = new Uint8Array(2 ** 20).fill(1);
   const turn = async (): Promise<void> => {
@@ -200,6 +210,7 @@ export const MEASURES: Partial<Record<RowId, Measure>> = {
   'copy-10B': copied('copy-10B', 10),
   'copy-1KB': copied('copy-1KB', 1024),
   'copy-1MB': copied('copy-1MB', 2 ** 20),
+  'copy-1MB-data': copiedBesideData,
   'move-1MB': moved,
   'cpu-0.1': speedUp('cpu-0.1', 0.1),
   'cpu-1': speedUp('cpu-1', 1),

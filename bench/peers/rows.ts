@@ -10,6 +10,7 @@ export type RowId =
   | 'copy-10B'
   | 'copy-1KB'
   | 'copy-1MB'
+  | 'copy-1MB-data'
   | 'move-1MB'
   | 'cpu-0.1'
   | 'cpu-1'
@@ -62,6 +63,13 @@ export const ROWS: readonly Row[] = [
   { id: 'copy-10B', title: '10 B there and back, copied', better: 'less', write: microseconds, tuned: true },
   { id: 'copy-1KB', title: '1 KB there and back, copied', better: 'less', write: microseconds, tuned: true },
   { id: 'copy-1MB', title: '1 MB there and back, copied', better: 'less', write: microseconds, tuned: true },
+  {
+    id: 'copy-1MB-data',
+    title: 'the same in a program with 40 MB of objects',
+    better: 'less',
+    write: microseconds,
+    tuned: true,
+  },
   { id: 'move-1MB', title: '1 MB there and back, transferred', better: 'less', write: microseconds, tuned: true },
   { id: 'cpu-0.1', title: 'tasks of 0.1 ms, beside one thread', better: 'more', write: times, tuned: true },
   { id: 'cpu-1', title: 'tasks of 1 ms, beside one thread', better: 'more', write: times },

@@ -15,7 +15,7 @@ const inObject = 'inside an object: by itself it would be moved';
 
 export const adapter: Adapter = {
   settings: ['as it comes'],
-  notes: { 'copy-10B': inObject, 'copy-1KB': inObject, 'copy-1MB': inObject },
+  notes: { 'copy-10B': inObject, 'copy-1KB': inObject, 'copy-1MB': inObject, 'copy-1MB-data': inObject },
   waitsInPorts: true,
   // It forgets the tasks beyond 65,536.
   mostWaiting: 65_000,

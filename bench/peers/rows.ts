@@ -128,8 +128,8 @@ export type Sizes = {
 
 export const FULL: Sizes = {
   rounds: 3,
-  time: 150,
-  warm: 150,
+  time: 300,
+  warm: 300,
   longest: 1200,
   numbers: 1_000_000,
   waiting: 1_000_000,

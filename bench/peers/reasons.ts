@@ -16,11 +16,14 @@ const modules =
   'telaio brings the shared heap, its codec and what is built on them into the program and into each worker, in modules that are not bundled; a pool of ports has a tenth of that code.';
 const posted =
   'Tasks lie as messages in the port of a worker that was chosen when they were submitted, where no other worker that has nothing to do can take them.';
+const looking =
+  'Two workers leave the submitting thread no core of its own: each outcome takes one from a worker for a moment. Ours stays awake for up to 10 µs more, in case the next is near.';
 const chunks =
   'Chunks of numbers made by the caller are copied by V8 as packed arrays. Our `map` takes items one by one, finds the size of chunks by itself, keeps order, deadlines and errors for each item, and gives results one by one.';
 
 export const reasons: Partial<Record<RowId, Record<string, string>>> = {
   'copy-1MB': { piscina: collections, tinypool: collections, workerpool: collections, poolifier: collections },
+  'cpu-10': { tinypool: looking, workerpool: looking, poolifier: looking, multithreading: looking, piscina: looking },
   'map-chunks': {
     piscina: chunks,
     tinypool: chunks,
